@@ -1,0 +1,69 @@
+/** The port to PromptLayer's API: the one write, and the few reads around it. */
+import type { AttemptSignal } from "./outcome.ts";
+import type { Row } from "./row.ts";
+
+export interface AddTraceOptions {
+  /**
+   * Asked synchronously, immediately before the request's header is handed to the socket. `false` aborts the request
+   * with the phase `before-header`: it was certainly not sent.
+   */
+  mayStillSend(): boolean;
+  /** From the call to the last byte of the answer. */
+  timeoutMs: number;
+  /** Aborting before the header leaves means not sent; after it, the answer is still awaited. */
+  signal?: AbortSignal;
+}
+
+/** One version of a dataset; the draft has `versionNumber` -1. */
+export interface DatasetVersion {
+  id: number;
+  datasetGroupId: number;
+  versionNumber: number;
+}
+
+export type ApiFailureKind =
+  | "unauthorized"
+  | "forbidden"
+  | "not_found"
+  | "conflict"
+  | "rejected"
+  | "rate_limited"
+  | "wrong_endpoint"
+  | "server_error"
+  | "unreachable";
+
+/** Answers of the reads (and of create-draft) are values: the caller decides what a failure means. */
+export type ApiAnswer<T> =
+  | { ok: true; status: number; value: T }
+  | {
+      ok: false;
+      kind: ApiFailureKind;
+      status: number | undefined;
+      message: string;
+      retryInMs: number | undefined;
+    };
+
+export interface ApiCall {
+  signal?: AbortSignal;
+}
+
+export interface Api {
+  /**
+   * `POST /api/public/v2/dataset-versions/add-trace`, once. Never retries, never follows a redirect, never throws for
+   * what the network or the server does. Not repeatable: the endpoint has no idempotency key.
+   */
+  addTrace(row: Row, options: AddTraceOptions): Promise<AttemptSignal>;
+  /**
+   * `GET /api/public/v2/datasets?dataset_group_id=`, all pages. Without a group: the first page of the workspace's
+   * datasets, which is enough to learn whether the key is good.
+   */
+  listDatasets(datasetGroupId: number | undefined, call?: ApiCall): Promise<ApiAnswer<DatasetVersion[]>>;
+  /** `POST .../create-draft`. 201 and 202 are ok (the status tells which); 409 is the failure `conflict`. */
+  createDraft(
+    request: { datasetGroupId: number; sourceDatasetId: number | undefined },
+    call?: ApiCall,
+  ): Promise<ApiAnswer<{ draftDatasetId: number }>>;
+  /** `total` of `GET /api/public/v2/datasets/{id}/rows?per_page=1`. */
+  countRows(datasetId: number, call?: ApiCall): Promise<ApiAnswer<number>>;
+  close(): Promise<void>;
+}

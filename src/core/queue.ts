@@ -1,0 +1,66 @@
+/** The port to the job queue: a queue per run, and one control queue. */
+
+/** What a worker needs to send one row. The row's number is in the job's id. */
+export interface RowJob {
+  row: number;
+  datasetGroupId: number;
+  traceId: string;
+  spanId: string | undefined;
+  /** Counts re-queueings of the same row; 0 the first time. A fresh id is needed while a lost job holds the old one. */
+  generation: number;
+}
+
+/** What the processor of a row job answers. */
+export type JobVerdict =
+  /** The row has its result, or nobody needs the job any more. */
+  | { kind: "done" }
+  /** Put it back, to be tried again no sooner than `delayMs` from now. */
+  | { kind: "again"; delayMs: number };
+
+export interface RunQueue {
+  /**
+   * Adds the jobs. Safe to repeat as a whole with the same rows and generations: jobs that are there are kept.
+   * Resolves when the store has them.
+   */
+  enqueue(jobs: readonly RowJob[]): Promise<void>;
+  /** Jobs not yet taken: waiting and delayed. */
+  backlog(): Promise<number>;
+  /** Jobs not yet finished: waiting, delayed and active. */
+  unfinished(): Promise<number>;
+  /** Whether a job with the row's number is anywhere in the queue. */
+  has(job: Pick<RowJob, "row" | "generation">): Promise<boolean>;
+  /** Removes the queue and all jobs. For a run that is over. */
+  remove(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface QueueWorker {
+  /** Takes no more jobs; resolves when those in hand have ended. */
+  close(): Promise<void>;
+}
+
+export interface WorkOptions {
+  concurrency: number;
+  /** How long a job stays a worker's own without a sign of life. */
+  lockMs: number;
+  stalledCheckMs: number;
+}
+
+export interface Queues {
+  runQueue(runId: string): RunQueue;
+  /** Starts taking the run's jobs. `process` must not throw; what it throws is reported and the job put back. */
+  workOn(
+    runId: string,
+    process: (job: RowJob) => Promise<JobVerdict>,
+    options: WorkOptions,
+  ): Promise<QueueWorker>;
+  /** Asks that some worker of the fleet finish the run. Repeating it while the request stands changes nothing. */
+  requestFinish(runId: string): Promise<void>;
+  /** Serves the control queue. */
+  workOnControl(handlers: ControlHandlers, options: WorkOptions): Promise<QueueWorker>;
+  close(): Promise<void>;
+}
+
+export interface ControlHandlers {
+  finishRun(runId: string): Promise<JobVerdict>;
+}

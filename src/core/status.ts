@@ -1,0 +1,66 @@
+/** The words for what a row and a run can be in, and the counts over them. */
+
+/** What a row ended in. `planned` appears only in the report of a dry run. */
+export const ROW_STATUSES = [
+  "added",
+  "duplicate",
+  "invalid",
+  "rejected",
+  "failed",
+  "unknown",
+  "unprocessed",
+  "planned",
+] as const;
+export type RowStatus = (typeof ROW_STATUSES)[number];
+
+/** What the store holds for a row: `queued` was read and has no result yet. */
+export type StoredStatus = "queued" | Exclude<RowStatus, "planned">;
+export const STORED_STATUSES = [
+  "queued",
+  "added",
+  "duplicate",
+  "invalid",
+  "rejected",
+  "failed",
+  "unknown",
+  "unprocessed",
+] as const satisfies readonly StoredStatus[];
+
+/** Number of rows of a run per stored status. The number of rows read is their sum, always. */
+export type StatusCounts = Record<StoredStatus, number>;
+
+export function zeroCounts(): StatusCounts {
+  return {
+    queued: 0,
+    added: 0,
+    duplicate: 0,
+    invalid: 0,
+    rejected: 0,
+    failed: 0,
+    unknown: 0,
+    unprocessed: 0,
+  };
+}
+
+export function rowsRead(counts: StatusCounts): number {
+  return STORED_STATUSES.reduce((sum, status) => sum + counts[status], 0);
+}
+
+/**
+ * `reading -> draining -> verifying -> finished`, or one of the four stops. `interrupted` is written by a run that
+ * was told to stop, and read into any unfinished run whose owner is dead.
+ */
+export const RUN_STATES = [
+  "reading",
+  "draining",
+  "verifying",
+  "finished",
+  "stopped",
+  "paused",
+  "interrupted",
+  "cancelled",
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** States in which claims are granted. */
+export const RUNNING_STATES: readonly RunState[] = ["reading", "draining"];
