@@ -1,0 +1,207 @@
+/**
+ * Every setting there is: its name, how it is written, its default and what it is for. The flag (`--dataset-group`),
+ * the environment variable (`TRACELOAD_DATASET_GROUP`) and the key in the configuration file (`dataset-group`) all
+ * come from the name; the API key is no setting (see credentials.ts).
+ */
+import { z } from "zod";
+import { durationMs, errorLimit, rateLimit } from "./units.ts";
+
+export type SettingGroup = "input" | "sending" | "output" | "store" | "times" | "serving";
+
+export interface Setting<T> {
+  schema: z.ZodType<T, string>;
+  /** As a person would write it; undefined: not set unless given. */
+  default: string | undefined;
+  /** A flag that takes no value. */
+  flagOnly: boolean;
+  alias?: string;
+  group: SettingGroup;
+  /** One line for `--help`. */
+  help: string;
+  /** Kept out of `--help`: for tests and tuning; documented in docs/reference/settings.md. */
+  hidden: boolean;
+}
+
+const text = z.string();
+const wholeNumber = (least: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, "is not a whole number")
+    .transform(Number)
+    .refine((n) => n >= least && Number.isSafeInteger(n), `must be at least ${least}`);
+const oneOf = <const V extends readonly [string, ...string[]]>(...values: V) =>
+  z
+    .string()
+    .refine((value): value is V[number] => values.includes(value), `must be one of ${values.join(", ")}`);
+const yesOrNo = z
+  .string()
+  .refine(
+    (value) => ["true", "false", "1", "0", "yes", "no"].includes(value.toLowerCase()),
+    "must be true or false",
+  )
+  .transform((value) => ["true", "1", "yes"].includes(value.toLowerCase()));
+
+interface Extra {
+  default?: string;
+  alias?: string;
+  hidden?: boolean;
+}
+const setting = <T>(
+  group: SettingGroup,
+  schema: z.ZodType<T, string>,
+  help: string,
+  extra: Extra = {},
+): Setting<T> => ({
+  schema,
+  default: extra.default,
+  flagOnly: false,
+  group,
+  help,
+  hidden: extra.hidden ?? false,
+  ...(extra.alias === undefined ? {} : { alias: extra.alias }),
+});
+const toggle = (group: SettingGroup, help: string, extra: Extra = {}): Setting<boolean> => ({
+  ...setting(group, yesOrNo, help, { default: "false", ...extra }),
+  flagOnly: true,
+});
+
+export const SETTINGS = {
+  datasetGroup: setting(
+    "input",
+    wholeNumber(1),
+    "dataset group for rows that name none (the number in its URL)",
+    { alias: "g" },
+  ),
+  format: setting("input", oneOf("auto", "csv", "tsv", "ndjson", "json"), "auto, csv, tsv, ndjson or json", {
+    default: "auto",
+  }),
+  traceColumn: setting("input", text, "column of the trace ID: a header name, or a number from 1"),
+  spanColumn: setting("input", text, "column of the span ID"),
+  groupColumn: setting("input", text, "column of the dataset group"),
+  unit: setting("input", oneOf("auto", "trace", "span"), "what becomes a row: auto, trace or span", {
+    default: "auto",
+  }),
+  skip: setting("input", wholeNumber(0), "records to leave out at the start of each file", { default: "0" }),
+  limit: setting("input", wholeNumber(1), "most rows to read"),
+  allowEmpty: toggle("input", "nothing to read is no error"),
+  dryRun: toggle("input", "read and check everything, send nothing"),
+
+  rate: setting(
+    "sending",
+    rateLimit,
+    "20/s, 600/m or unlimited; one limit for the API key, over all processes",
+    {
+      default: "10/s",
+    },
+  ),
+  concurrency: setting("sending", wholeNumber(1), "requests in flight per process, at most", {
+    default: "32",
+  }),
+  timeout: setting("sending", durationMs, "how long one request may take", { default: "60s" }),
+  horizon: setting("sending", durationMs, "how long after its timeout a request might still be applied", {
+    default: "120s",
+  }),
+  maxAttempts: setting(
+    "sending",
+    wholeNumber(1),
+    "attempts per row, as long as it was certainly not applied",
+    { default: "8" },
+  ),
+  maxErrors: setting("sending", errorLimit, "stop after this many bad rows, or this share: 100 or 5%"),
+  grace: setting("sending", durationMs, "how long a trace that is not found may take to appear", {
+    default: "0s",
+  }),
+  runId: setting(
+    "sending",
+    z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ -"),
+    "name of the run (default: from the time)",
+  ),
+  detach: toggle("sending", "enqueue only, and leave the sending to `traceload worker`"),
+  sandbox: toggle("sending", "send to a sandbox started inside: no key, no network"),
+
+  reportDir: setting("output", text, "where reports go, one directory a run", {
+    default: "traceload-reports",
+  }),
+  json: toggle("output", "print one JSON object instead of a table"),
+  progress: setting("output", oneOf("auto", "bar", "text", "json", "none"), "auto, bar, text, json or none", {
+    default: "auto",
+  }),
+  logLevel: setting(
+    "output",
+    oneOf("trace", "debug", "info", "warn", "error", "silent"),
+    "trace, debug, info, warn, error or silent",
+    { default: "warn" },
+  ),
+  quiet: toggle("output", "no progress, no warnings", { alias: "q" }),
+  color: { ...toggle("output", "colours (default: on a terminal)"), default: "true" },
+
+  store: setting("store", text, "redis://host:6379, rediss://…, or pglite:DIRECTORY for the embedded store", {
+    default: "pglite:.traceload",
+  }),
+  baseUrl: setting("store", text, "the API's address", { default: "https://api.promptlayer.com" }),
+
+  sendWindow: setting("times", durationMs, "how long after its claim a request may still leave", {
+    default: "5s",
+    hidden: true,
+  }),
+  leaseTtl: setting("times", durationMs, "how long a silent process counts as alive", {
+    default: "15s",
+    hidden: true,
+  }),
+  lockTime: setting("times", durationMs, "how long a silent worker keeps its jobs", {
+    default: "60s",
+    hidden: true,
+  }),
+  stalledCheck: setting("times", durationMs, "how often jobs of lost workers are looked for", {
+    default: "30s",
+    hidden: true,
+  }),
+  sweepInterval: setting("times", durationMs, "how often lost requests are looked for", {
+    default: "3s",
+    hidden: true,
+  }),
+  retryBase: setting("times", durationMs, "pause before the second attempt; doubles", {
+    default: "1s",
+    hidden: true,
+  }),
+  retryCap: setting("times", durationMs, "longest pause between two attempts", {
+    default: "30s",
+    hidden: true,
+  }),
+  highWater: setting("serving", wholeNumber(1), "rows waiting in the queue, at most", {
+    default: "10000",
+    hidden: true,
+  }),
+  sandboxRecord: setting("serving", text, "where the sandbox inside keeps its record", {
+    hidden: true,
+  }),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+type Optional =
+  | "datasetGroup"
+  | "traceColumn"
+  | "spanColumn"
+  | "groupColumn"
+  | "limit"
+  | "maxErrors"
+  | "runId"
+  | "sandboxRecord";
+
+/** All settings, parsed. Those without a default are undefined unless given. */
+export type Settings = {
+  [K in SettingName]: K extends Optional
+    ? ValueOf<(typeof SETTINGS)[K]> | undefined
+    : ValueOf<(typeof SETTINGS)[K]>;
+};
+
+/** `datasetGroup` -> `dataset-group`. */
+export function flagName(name: SettingName): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `datasetGroup` -> `TRACELOAD_DATASET_GROUP`. */
+export function environmentName(name: SettingName): string {
+  return `TRACELOAD_${flagName(name).replaceAll("-", "_").toUpperCase()}`;
+}

@@ -1,0 +1,58 @@
+/** Settings that people write with a unit: durations (`60s`) and rates (`20/s`). */
+import ms from "ms";
+import { z } from "zod";
+
+/** `250ms`, `60s`, `2m`, `1h`; a bare number is refused, since nobody agrees on its unit. In milliseconds. */
+export const durationMs = z.string().transform((text, context) => {
+  const value = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$/.test(text)
+    ? ms(text.trim() as ms.StringValue)
+    : undefined;
+  if (value === undefined) {
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} is not a duration: write 500ms, 60s or 2m`,
+    });
+    return z.NEVER;
+  }
+  return value;
+});
+
+export interface RateLimit {
+  /** undefined: no limit of ours. */
+  perSecond: number | undefined;
+}
+
+/** `20/s`, `600/m`, `36000/h` or `unlimited`. */
+export const rateLimit = z.string().transform((text, context): RateLimit => {
+  if (text.trim() === "unlimited") return { perSecond: undefined };
+  const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*(s|m|h)\s*$/.exec(text);
+  const amount = Number(match?.[1]);
+  const seconds = { s: 1, m: 60, h: 3600 }[match?.[2] ?? ""];
+  if (seconds === undefined || !(amount > 0)) {
+    context.addIssue({
+      code: "custom",
+      message: `${JSON.stringify(text)} is not a rate: write 20/s, 600/m or unlimited`,
+    });
+    return z.NEVER;
+  }
+  return { perSecond: amount / seconds };
+});
+
+export interface ErrorLimit {
+  /** Stop after this many rows that are rejected, failed or unknown; or after this share of the settled rows. */
+  rows: number | undefined;
+  percent: number | undefined;
+}
+
+/** `100` rows, or `5%` of the rows settled (judged after at least 100). */
+export const errorLimit = z.string().transform((text, context): ErrorLimit => {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(%?)\s*$/.exec(text);
+  const amount = Number(match?.[1]);
+  if (match?.[2] === "%" && amount > 0 && amount <= 100) return { rows: undefined, percent: amount };
+  if (match?.[2] === "" && Number.isInteger(amount)) return { rows: amount, percent: undefined };
+  context.addIssue({
+    code: "custom",
+    message: `${JSON.stringify(text)} is neither a number of rows nor a percentage: write 100 or 5%`,
+  });
+  return z.NEVER;
+});
