@@ -27,8 +27,6 @@ export interface RunQueue {
   backlog(): Promise<number>;
   /** Jobs not yet finished: waiting, delayed and active. */
   unfinished(): Promise<number>;
-  /** Whether a job with the row's number is anywhere in the queue. */
-  has(job: Pick<RowJob, "row" | "generation">): Promise<boolean>;
   /** Removes the queue and all jobs. For a run that is over. */
   remove(): Promise<void>;
   close(): Promise<void>;

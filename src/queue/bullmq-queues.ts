@@ -1,0 +1,202 @@
+/**
+ * The job queue on BullMQ. Nothing else in the project knows BullMQ.
+ *
+ * BullMQ moves work to workers and notices workers that died. It never decides whether a row may be sent: the ledger
+ * does. Its own limiter is not used either, since a fixed window lets through twice the limit in a sliding second.
+ */
+import {
+  createPostgresBackend,
+  DelayedError,
+  type Job,
+  type PgPool,
+  type PostgresConnectionOptions,
+  Queue,
+  WaitingError,
+  Worker,
+  type WorkerOptions,
+} from "bullmq";
+import type { Redis } from "ioredis";
+import type {
+  ControlHandlers,
+  JobVerdict,
+  Queues,
+  QueueWorker,
+  RowJob,
+  RunQueue,
+  WorkOptions,
+} from "../core/queue.ts";
+import { decodeRowJob, encodeRowJob, jobId } from "./row-job.ts";
+
+export type QueueConnection =
+  | {
+      kind: "redis";
+      /** For adding jobs and asking about them: fails fast while Redis is away. */
+      producer: Redis;
+      /** For workers: waits while Redis is away. BullMQ duplicates it for its blocking reads. */
+      consumer: Redis;
+      prefix: string;
+    }
+  | { kind: "postgres"; pool: PgPool };
+
+export interface QueuesOptions {
+  connection: QueueConnection;
+  /** Told of what goes wrong inside BullMQ and does not stop it: lost connections, lost locks. */
+  onFault: (error: Error) => void;
+}
+
+const CONTROL_QUEUE = "control";
+/** A job that was lost with its worker is run again however often that happens: the ledger says what it means. */
+const MAX_STALLED = 1_000_000;
+/** Job events are for watchers that we do not have; BullMQ cannot do without the stream. */
+const EVENTS_KEPT = 1_000;
+
+/** BullMQ connects lazily and reports connection trouble to `onFault`, not to the caller. */
+export function openQueues({ connection, onFault }: QueuesOptions): Queues {
+  const open = new Set<{ close(): Promise<void> }>();
+  let control: Queue | undefined;
+
+  const openQueue = (name: string): Queue => {
+    const queue = makeQueue(connection, name);
+    queue.on("error", onFault);
+    open.add(queue);
+    return queue;
+  };
+  const openWorker = (
+    name: string,
+    process: (job: Job) => Promise<JobVerdict>,
+    options: WorkOptions,
+  ): QueueWorker => {
+    const worker = makeWorker(connection, name, (job, token) => obey(job, token, process, onFault), options);
+    worker.on("error", onFault);
+    open.add(worker);
+    return {
+      close: async () => {
+        await worker.close();
+        open.delete(worker);
+      },
+    };
+  };
+  const controlQueue = () => (control ??= openQueue(CONTROL_QUEUE));
+
+  return {
+    runQueue: (runId) => {
+      const queue = openQueue(runQueueName(runId));
+      return runQueueOn(queue, async () => {
+        await queue.close();
+        open.delete(queue);
+      });
+    },
+    workOn: async (runId, process, options) =>
+      openWorker(
+        runQueueName(runId),
+        async (job) => {
+          const row = decodeRowJob(job.id, job.data);
+          if (row !== undefined) return process(row);
+          onFault(new Error(`job ${JSON.stringify(job.id)} of run ${runId} is not a row job; dropped`));
+          return { kind: "done" };
+        },
+        options,
+      ),
+    requestFinish: async (runId) => {
+      await controlQueue().add("finish-run", { runId }, { jobId: `finish-${runId}` });
+    },
+    workOnControl: async (handlers: ControlHandlers, options) =>
+      openWorker(
+        CONTROL_QUEUE,
+        async (job) => {
+          const runId: unknown = job.data?.runId;
+          if (job.name === "finish-run" && typeof runId === "string") return handlers.finishRun(runId);
+          onFault(new Error(`control job ${JSON.stringify(job.name)} is not known to this version; dropped`));
+          return { kind: "done" };
+        },
+        options,
+      ),
+    close: async () => {
+      await Promise.all([...open].map((part) => part.close()));
+      open.clear();
+    },
+  };
+}
+
+function runQueueName(runId: string): string {
+  return `run-${runId}`;
+}
+
+function makeQueue(connection: QueueConnection, name: string): Queue {
+  const streams = { events: { maxLen: EVENTS_KEPT } };
+  if (connection.kind === "redis") {
+    return new Queue(name, { connection: connection.producer, prefix: connection.prefix, streams });
+  }
+  const pool: PostgresConnectionOptions = connection.pool;
+  return new Queue(name, { connection: pool, streams }, createPostgresBackend) as unknown as Queue;
+}
+
+function makeWorker(
+  connection: QueueConnection,
+  name: string,
+  process: (job: Job, token: string | undefined) => Promise<void>,
+  options: WorkOptions,
+): Worker {
+  const settings = {
+    concurrency: options.concurrency,
+    lockDuration: options.lockMs,
+    stalledInterval: options.stalledCheckMs,
+    maxStalledCount: MAX_STALLED,
+    // On the worker, not on each job: a job's options would make it three times larger.
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  } satisfies Partial<WorkerOptions>;
+  if (connection.kind === "redis") {
+    return new Worker(name, process, {
+      ...settings,
+      connection: connection.consumer,
+      prefix: connection.prefix,
+    });
+  }
+  const pool: PostgresConnectionOptions = connection.pool;
+  return new Worker(
+    name,
+    process,
+    { ...settings, connection: pool },
+    createPostgresBackend,
+  ) as unknown as Worker;
+}
+
+/** Turns a verdict into BullMQ's terms. Throwing DelayedError and WaitingError is how BullMQ puts a job back. */
+async function obey(
+  job: Job,
+  token: string | undefined,
+  process: (job: Job) => Promise<JobVerdict>,
+  onFault: (error: Error) => void,
+): Promise<void> {
+  let verdict: JobVerdict;
+  try {
+    verdict = await process(job);
+  } catch (error) {
+    onFault(error instanceof Error ? error : new Error(String(error)));
+    verdict = { kind: "again", delayMs: 1_000 };
+  }
+  if (verdict.kind === "done") return;
+  if (verdict.delayMs <= 0) {
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+  await job.moveToDelayed(Date.now() + verdict.delayMs, token);
+  throw new DelayedError();
+}
+
+function runQueueOn(queue: Queue, close: () => Promise<void>): RunQueue {
+  return {
+    enqueue: async (jobs: readonly RowJob[]) => {
+      await queue.addBulk(
+        jobs.map((job) => ({ name: "row", data: encodeRowJob(job), opts: { jobId: jobId(job) } })),
+      );
+    },
+    backlog: () => queue.getJobCountByTypes("waiting", "delayed", "prioritized"),
+    unfinished: () => queue.getJobCountByTypes("waiting", "delayed", "prioritized", "active"),
+    remove: async () => {
+      await queue.obliterate({ force: true });
+    },
+    close,
+  };
+}
