@@ -1,0 +1,54 @@
+/** What a person would type now, from how a run ended. Names only commands that exist. */
+import { isErrorCode } from "./exit-code.ts";
+import type { RowStatus, RunState } from "../core/status.ts";
+
+export interface NextInput {
+  runId: string;
+  state: RunState;
+  counts: Readonly<Record<RowStatus, number>>;
+  halt: { code: string; message: string } | undefined;
+  /** The run's own report directory; undefined when no report could be written. */
+  reportDir: string | undefined;
+  /** The arguments of the import, to be typed again (of a dry run: without `--dry-run`); undefined when not known. */
+  importArguments: readonly string[] | undefined;
+  /** Global flags that later commands need to find the run, such as `--store`. Never holds a password. */
+  globalArguments?: readonly string[] | undefined;
+}
+
+/** Commands, the most useful first. Empty when nothing is left to do. */
+export function nextCommands(input: NextInput): string[] {
+  const { counts, runId, state } = input;
+  const globals = input.globalArguments ?? [];
+  const again =
+    input.importArguments === undefined ? undefined : shellCommand(["import", ...input.importArguments]);
+  const statusOfRun = shellCommand(["status", runId, ...globals]);
+  const next: (string | undefined)[] = [];
+
+  if (counts.planned > 0) return again === undefined ? [] : [again];
+  if (state === "reading" || state === "draining" || state === "verifying") {
+    return [statusOfRun, shellCommand(["report", runId, ...globals])];
+  }
+  // The key, the address or the store is at fault: find out which before anything is sent again.
+  if (state === "stopped" && input.halt !== undefined && isErrorCode(input.halt.code)) {
+    next.push(shellCommand(["doctor", ...globals]));
+  }
+  // `resume` takes this place when it is there; until then the same import skips what was added.
+  if (state !== "finished" || counts.unprocessed > 0) next.push(again);
+  // `rerun` takes this place when it is there; until then the file of the rows that did not make it is imported.
+  if (counts.rejected + counts.failed + counts.invalid > 0 && input.reportDir !== undefined) {
+    next.push(shellCommand(["import", `${input.reportDir}/failed.csv`, ...globals]));
+  }
+  // `verify` comes first here when it is there; until then unknown rows are held, and can only be looked at.
+  if (counts.unknown > 0) next.push(statusOfRun);
+  if (input.reportDir === undefined) next.push(shellCommand(["report", runId, ...globals]));
+  return next.filter((command) => command !== undefined);
+}
+
+/** `traceload` with the arguments, as it can be pasted into a POSIX shell. */
+export function shellCommand(parts: readonly string[]): string {
+  return ["traceload", ...parts].map(shellQuote).join(" ");
+}
+
+function shellQuote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,166 @@
+/** The summary of a run: `summary.json`, and what `--json` prints. */
+import { ROW_STATUSES } from "../core/status.ts";
+import type { RowStatus, RunState } from "../core/status.ts";
+import type { Run } from "../core/store.ts";
+import { isoTime } from "./columns.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import type { ErrorGroup, ReportTally } from "./tally.ts";
+
+export interface SummaryCounts {
+  /** The sum of all others, always. */
+  read: number;
+  added: number;
+  duplicate: number;
+  invalid: number;
+  rejected: number;
+  failed: number;
+  unknown: number;
+  unprocessed: number;
+  /** Only in the summary of a dry run. */
+  planned?: number;
+}
+
+/**
+ * - `confirmed`: every row of the group that was sent has the server's answer.
+ * - `held`: rows of the group are unknown, and held until they are settled.
+ */
+export type DraftVerdict = "confirmed" | "held";
+
+export interface SummaryDraft {
+  datasetGroupId: number;
+  /** `null`: no row of the group is known to be in a draft. */
+  draftDatasetId: number | null;
+  /** Rows of this run that the server confirmed. */
+  rows: number;
+  verdict: DraftVerdict;
+}
+
+export interface RunSummary {
+  runId: string;
+  state: RunState;
+  exitCode: number;
+  counts: SummaryCounts;
+  /** Whether every row of every source was read. */
+  sourceComplete: boolean;
+  drafts: SummaryDraft[];
+  errors: ErrorGroup[];
+  warnings: string[];
+  rate: {
+    /** `null`: no limit. */
+    limitPerSecond: number | null;
+    /** `null`: nothing was sent. */
+    achievedPerSecond: number | null;
+  };
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  /** `null` while the run is not over. */
+  finishedAt: string | null;
+  durationMs: number;
+  /** This run's own directory; `null` when no report was written. */
+  reportDir: string | null;
+  /** Commands a person would type now. */
+  next: string[];
+}
+
+/** What of a run its summary needs; a dry run has no more than this. */
+export type SummarizedRun = Pick<
+  Run,
+  "runId" | "state" | "sourceComplete" | "halt" | "warnings" | "createdAt" | "finishedAt"
+> & {
+  /** What the store counts, compared with the rows of the report; undefined in a dry run. */
+  counts: Run["counts"] | undefined;
+};
+
+export interface SummaryInput {
+  run: SummarizedRun;
+  /** Over all rows of the run: the counts of the summary are those of the report beside it. */
+  tally: ReportTally;
+  rate: { limitPerSecond: number | undefined; achievedPerSecond: number | undefined };
+  reportDir: string | undefined;
+  next: readonly string[];
+  dryRun: boolean;
+  /** For the duration of a run that is not over. */
+  nowMs: number;
+  signal?: "SIGINT" | "SIGTERM" | undefined;
+  allowEmpty?: boolean | undefined;
+}
+
+export function buildSummary(input: SummaryInput): RunSummary {
+  const { run, tally } = input;
+  const { planned, ...counts } = tally.counts;
+  const endMs = run.finishedAt ?? input.nowMs;
+  return {
+    runId: run.runId,
+    state: run.state,
+    exitCode: exitCodeOf({
+      state: run.state,
+      counts: tally.counts,
+      halt: run.halt,
+      signal: input.signal,
+      allowEmpty: input.allowEmpty,
+    }),
+    counts: { read: tally.rows, ...counts, ...(input.dryRun ? { planned } : {}) },
+    sourceComplete: run.sourceComplete,
+    drafts: draftsOf(tally),
+    errors: errorsOf(run, tally),
+    warnings: warningsOf(run, tally),
+    rate: {
+      limitPerSecond: input.rate.limitPerSecond ?? null,
+      achievedPerSecond: input.rate.achievedPerSecond ?? null,
+    },
+    startedAt: new Date(run.createdAt).toISOString(),
+    finishedAt: isoTime(run.finishedAt),
+    durationMs: Math.max(0, endMs - run.createdAt),
+    reportDir: input.reportDir ?? null,
+    next: [...input.next],
+  };
+}
+
+/**
+ * Where the store's counts and the report's rows differ, in words; undefined when they agree. Of a run at rest they
+ * must: every row read has exactly one result.
+ */
+export function countsMismatch(counts: Run["counts"], rows: Record<RowStatus, number>): string | undefined {
+  const { queued, ...settled } = counts;
+  const stored = { ...settled, unprocessed: settled.unprocessed + queued, planned: 0 };
+  const differing = ROW_STATUSES.filter((status) => stored[status] !== rows[status]).map(
+    (status) => `${status}: ${stored[status]} in the store, ${rows[status]} in the report`,
+  );
+  return differing.length === 0 ? undefined : `counts differ (${differing.join("; ")})`;
+}
+
+function draftsOf(tally: ReportTally): SummaryDraft[] {
+  return tally.drafts.map((draft) => ({
+    datasetGroupId: Number(draft.datasetGroupId),
+    draftDatasetId: draft.draftDatasetId ?? null,
+    rows: draft.rows,
+    verdict: tally.hasUnknown(draft.datasetGroupId) ? "held" : "confirmed",
+  }));
+}
+
+/** What stopped the run comes first, counted by the rows that were not sent for it. */
+function errorsOf(run: SummarizedRun, tally: ReportTally): ErrorGroup[] {
+  if (run.halt === undefined) return tally.errors;
+  return [
+    { code: run.halt.code, count: tally.counts.unprocessed, example: run.halt.message },
+    ...tally.errors,
+  ];
+}
+
+function warningsOf(run: SummarizedRun, tally: ReportTally): string[] {
+  const warnings = [...run.warnings];
+  for (const { code, count, example } of tally.rowWarnings) {
+    warnings.push(`${code}: ${count} added ${count === 1 ? "row" : "rows"}, such as ${example}`);
+  }
+  if (isRunning(run.state)) {
+    warnings.push(`the run is still ${run.state}: rows without a result stand as unprocessed`);
+  } else if (run.counts !== undefined) {
+    const mismatch = countsMismatch(run.counts, tally.counts);
+    if (mismatch !== undefined) warnings.push(mismatch);
+  }
+  return warnings;
+}
+
+function isRunning(state: RunState): boolean {
+  return state === "reading" || state === "draining" || state === "verifying";
+}
