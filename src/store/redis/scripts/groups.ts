@@ -1,0 +1,56 @@
+/** Rules of groups: one process at a time looks after the draft; another draft starts its count anew. */
+import type { Script } from "../script.ts";
+import { CLOCK, ENTRIES, GROUPS, LEASES } from "./prelude.ts";
+
+/** ARGV: group key. Answers fields and values; none when nobody has seen the group. */
+export const readGroupScript: Script = {
+  name: "read-group",
+  lua: `${CLOCK}
+local seq = redis.call('HGET', base .. ':groups', ARGV[1])
+return seq and redis.call('HGETALL', base .. ':g:' .. seq) or {}
+`,
+};
+
+/** ARGV: group key, owner, ttl ms. Answers 1 if the owner has the hold. A hold ends with its time or its lease. */
+export const lockGroupScript: Script = {
+  name: "lock-group",
+  lua: `${CLOCK}${LEASES}${ENTRIES}${GROUPS}
+if not isHeld(ARGV[2]) then return 0 end
+local group = groupByKey(ARGV[1], true)
+local f = redis.call('HMGET', group.key, 'lockOwner', 'lockUntil')
+if f[1] and f[1] ~= ARGV[2] and tonumber(f[2]) > now and isHeld(f[1]) then return 0 end
+redis.call('HSET', group.key, 'lockOwner', ARGV[2], 'lockUntil', now + ARGV[3])
+return 1
+`,
+};
+
+/** ARGV: group key, owner. */
+export const unlockGroupScript: Script = {
+  name: "unlock-group",
+  lua: `${CLOCK}
+local seq = redis.call('HGET', base .. ':groups', ARGV[1])
+local key = seq and base .. ':g:' .. seq
+if key and redis.call('HGET', key, 'lockOwner') == ARGV[2] then
+  redis.call('HDEL', key, 'lockOwner', 'lockUntil')
+end
+return redis.status_reply('OK')
+`,
+};
+
+/** ARGV: group key, phase, draft or '', baseline or ''. */
+export const setGroupScript: Script = {
+  name: "set-group",
+  lua: `${CLOCK}${ENTRIES}${GROUPS}
+local group = groupByKey(ARGV[1], true)
+local draft, baseline = ARGV[3], ARGV[4]
+redis.call('HSET', group.key, 'phase', ARGV[2], 'checked', now)
+local another = draft ~= '' and tonumber(draft) ~= group.draft
+if another then
+  redis.call('HSET', group.key, 'draft', draft)
+  redis.call('HDEL', group.key, 'baseline')
+end
+if another or baseline ~= '' then redis.call('HSET', group.key, 'added', 0) end
+if baseline ~= '' then redis.call('HSET', group.key, 'baseline', baseline) end
+return redis.status_reply('OK')
+`,
+};

@@ -1,0 +1,153 @@
+/** Rules of rows: stored once, whatever the batch they come in; read in order; given up only while nothing is sent. */
+import { BLOCK_ROWS, CHUNK_ROWS, RESULT_BYTES } from "../layout.ts";
+import type { Script } from "../script.ts";
+import { CLOCK, ENTRIES, RUNS } from "./prelude.ts";
+
+/**
+ * ARGV[1]: run id; ARGV[2]: records of row, status, draft, length of identity, place in ARGV of text;
+ * ARGV[3]: the identities. A row that is there keeps what it has. Answers 0 when there is no such run.
+ */
+export const putRowsScript: Script = {
+  name: "put-rows",
+  lua: `${CLOCK}${RUNS}
+local run = runById(ARGV[1])
+if not run then return 0 end
+local packed, identities = ARGV[2], ARGV[3]
+local chunkKey, chunk
+local first, last, buffer = nil, nil, {}
+local blocks, seen, highest = {}, {}, 0
+
+-- Records that follow each other are written as one string.
+local function writeBuffer()
+  if first then redis.call('SETRANGE', chunkKey, first, table.concat(buffer)) end
+  first, last, buffer = nil, nil, {}
+end
+
+local at, from = 1, 1
+local row, status, draft, length, text
+for n = 1, #packed / 15 do
+  row, status, draft, length, text, at = struct.unpack('<I4BI6I2I2', packed, at)
+  local key, offset = place(run, row)
+  if key ~= chunkKey then
+    writeBuffer()
+    chunkKey, chunk = key, redis.call('GET', key)
+    if not chunk then
+      -- At full length at once: a string that grows is given up to twice what it needs.
+      redis.call('SETRANGE', key, ${CHUNK_ROWS * RESULT_BYTES - 1}, '\\0')
+      chunk = ''
+    end
+  end
+  local head = string.byte(chunk, offset + 1) or 0
+  if head == 0 and not seen[row] then
+    seen[row] = true
+    if last ~= offset then writeBuffer() end
+    first = first or offset
+    last = offset + ${RESULT_BYTES}
+    local flag = 0
+    if ARGV[text] ~= '' then
+      local textKey, field = textPlace(run, row)
+      redis.call('HSET', textKey, field, ARGV[text])
+      flag = 64
+    end
+    buffer[#buffer + 1] = struct.pack('<BI2I2I3I6I6', status + flag, 0, 0, 0, draft, status == QUEUED and 0 or now)
+    move(run, 0, status)
+    local number = floor((row - 1) / ${BLOCK_ROWS})
+    local block = blocks[number]
+    if not block then
+      block = {}
+      blocks[number] = block
+    end
+    block[#block + 1] = (row - 1) % ${BLOCK_ROWS}
+    block[#block + 1] = string.sub(identities, from, from + length - 1)
+    if row > highest then highest = row end
+  end
+  from = from + length
+end
+writeBuffer()
+for number, block in pairs(blocks) do
+  redis.call('HSET', run.key .. ':i:' .. number, unpack(block))
+end
+if highest > tonumber(redis.call('HGET', run.key, 'highest') or 0) then
+  redis.call('HSET', run.key, 'highest', highest)
+end
+flushRuns()
+return 1
+`,
+};
+
+/** Results looked at in one call while rows of certain statuses are searched for. */
+const SCAN_CHUNKS = 20;
+
+/**
+ * ARGV: run id, first row, limit, and one character per status number, '1' where it is wanted. Answers the row to go
+ * on from (0: there are no more), then row, result, identity and text of each row found.
+ */
+export const readRowsScript: Script = {
+  name: "read-rows",
+  lua: `${CLOCK}${RUNS}
+local run = runById(ARGV[1])
+if not run then return { 0 } end
+local row, limit, wanted = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local highest = tonumber(redis.call('HGET', run.key, 'highest') or 0)
+local found, read = { 0 }, 0
+local identityKey, identities, texts
+local chunks = 0
+while row <= highest and read < limit and chunks < ${SCAN_CHUNKS} do
+  local chunkKey, offset = place(run, row)
+  local chunk = redis.call('GET', chunkKey) or ''
+  chunks = chunks + 1
+  repeat
+    local head = string.byte(chunk, offset + 1) or 0
+    local status = head % 16
+    if status > 0 and string.sub(wanted, status, status) == '1' then
+      local block, field = floor((row - 1) / ${BLOCK_ROWS}), tostring((row - 1) % ${BLOCK_ROWS})
+      local key = run.key .. ':i:' .. block
+      if key ~= identityKey then
+        identityKey, identities, texts = key, {}, nil
+        local all = redis.call('HGETALL', key)
+        for n = 1, #all, 2 do identities[all[n]] = all[n + 1] end
+      end
+      local text = ''
+      if head >= 64 then
+        local textKey, textField = textPlace(run, row)
+        text = redis.call('HGET', textKey, textField) or ''
+      end
+      local n = #found
+      found[n + 1], found[n + 2] = row, string.sub(chunk, offset + 1, offset + ${RESULT_BYTES})
+      found[n + 3], found[n + 4] = identities[field] or '', text
+      read = read + 1
+    end
+    row = row + 1
+    offset = offset + ${RESULT_BYTES}
+  until offset >= ${CHUNK_ROWS * RESULT_BYTES} or row > highest or read >= limit
+end
+if row <= highest then found[1] = row end
+return found
+`,
+};
+
+/**
+ * Rule: a row is `unprocessed` only while its run grants no claims, and when nothing of its own is being sent.
+ * ARGV[1]: run id; ARGV[2]: records of key and row. Answers how many were written.
+ */
+export const markUnprocessedScript: Script = {
+  name: "mark-unprocessed",
+  lua: `${CLOCK}${RUNS}${ENTRIES}
+local run = runById(ARGV[1])
+if not run or RUNNING[run.state] then return 0 end
+local packed, at, marked = ARGV[2], 1, 0
+local key, row
+for n = 1, #packed / 20 do
+  key, row, at = struct.unpack('<c16I4', packed, at)
+  if statusOf(run, row) == QUEUED then
+    local entry = readEntry(key)
+    if not (entry and entry.state == SENDING and entry.run == run.seq and entry.row == row) then
+      setResult(run, row, UNPROCESSED, nil, 0, 0, '')
+      marked = marked + 1
+    end
+  end
+end
+flushRuns()
+return marked
+`,
+};

@@ -1,0 +1,69 @@
+/** The store on Redis: every method is one Lua script, and so one atomic step on Redis's own clock. */
+import type { Cluster, Redis } from "ioredis";
+import { TraceloadError } from "../../core/errors.ts";
+import type { Store } from "../../core/store.ts";
+import { closedFault } from "./faults.ts";
+import { createGroups } from "./groups.ts";
+import { DEFAULT_PREFIX, SCHEMA_VERSION } from "./layout.ts";
+import { createLeases } from "./leases.ts";
+import { createLedger } from "./ledger.ts";
+import { createLimiter } from "./limiter.ts";
+import { replyList, replyNumber } from "./records.ts";
+import { createRows } from "./rows.ts";
+import { createRuns } from "./runs.ts";
+import { createScriptRunner, type ScriptRunner } from "./script.ts";
+import { nowScript, schemaScript } from "./scripts/schema.ts";
+import { checkRedisSettings, redisName } from "./settings.ts";
+
+export interface RedisStoreOptions {
+  /**
+   * Stays the caller's, who closes it after the store. With `maxRetriesPerRequest: null` calls wait for as long as
+   * Redis is out of reach.
+   */
+  client: Redis | Cluster;
+  /** Begins the name of every key; stores of different prefixes in one Redis know nothing of each other. */
+  prefix?: string;
+}
+
+/**
+ * Opens the store, and creates it where there is none. Throws `store_schema` when a newer version of traceload made
+ * it.
+ */
+export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
+  const { client, prefix = DEFAULT_PREFIX } = options;
+  const runner = createScriptRunner(client, `{${prefix}}`);
+  await openSchema(runner, redisName(client));
+  const facts = {
+    kind: "redis" as const,
+    name: redisName(client),
+    warnings: await checkRedisSettings(client),
+  };
+  const ledger = createLedger(runner);
+  const limiter = createLimiter(runner);
+  return {
+    facts,
+    ...createLeases(runner),
+    ...createRuns(runner),
+    ...createRows(runner),
+    ...createGroups(runner),
+    ...ledger,
+    ...limiter,
+    now: async () => replyNumber(await runner.run(nowScript)),
+    close: () => {
+      runner.close();
+      ledger.close(closedFault());
+      limiter.close(closedFault());
+      return Promise.resolve();
+    },
+  };
+}
+
+async function openSchema(runner: ScriptRunner, name: string): Promise<void> {
+  const stands = replyNumber(replyList(await runner.run(schemaScript))[1]);
+  if (stands === SCHEMA_VERSION) return;
+  throw new TraceloadError(
+    "store_schema",
+    `${name} holds a store of schema ${stands}; this traceload reads up to schema ${SCHEMA_VERSION}`,
+    { next: "npm install traceload@latest, or name another store with --store" },
+  );
+}
