@@ -68,16 +68,30 @@ export function queuedRow(
   } as NewRow & { key: RowKey };
 }
 
-export const ADDED: Settlement = {
+type SettlementOf<K extends Settlement["kind"]> = Extract<Settlement, { kind: K }>;
+
+export const ADDED: SettlementOf<"added"> = {
   kind: "added",
   draftDatasetId: DRAFT,
   mode: "trace",
   warning: undefined,
 };
-export const REJECTED: Settlement = { kind: "rejected", code: "trace_not_found", message: "No such trace" };
-export const FAILED: Settlement = { kind: "failed", code: "attempts_exhausted", message: "gave up" };
-export const UNKNOWN: Settlement = { kind: "unknown", reason: "timeout", message: "no answer in 60 s" };
-export const RELEASED: Settlement = { kind: "released" };
+export const REJECTED: SettlementOf<"rejected" | "failed"> = {
+  kind: "rejected",
+  code: "trace_not_found",
+  message: "No such trace",
+};
+export const FAILED: SettlementOf<"rejected" | "failed"> = {
+  kind: "failed",
+  code: "attempts_exhausted",
+  message: "no attempt of 5 was answered",
+};
+export const UNKNOWN: SettlementOf<"unknown"> = {
+  kind: "unknown",
+  reason: "timeout",
+  message: "no answer in 60 s",
+};
+export const RELEASED: SettlementOf<"released"> = { kind: "released" };
 
 export function facts(change: Partial<AttemptFacts> = {}): AttemptFacts {
   return { attempts: 1, httpStatus: 201, durationMs: 12, ...change };
@@ -132,7 +146,7 @@ export async function setStage(store: Store, options: StageOptions = {}): Promis
     return found.key;
   };
   const claimOf = (row: number, change: Partial<ClaimRequest> = {}): ClaimRequest => ({
-    key: keyOf(row),
+    key: change.key ?? keyOf(row),
     group,
     runId: run.runId,
     row,
