@@ -1,0 +1,285 @@
+/**
+ * The row job: one row on its way to the API. Stop check, slot, claim, POST, settle or release; once more while the
+ * row was certainly not applied. What this file must never do is send a row without a claim, or twice under one.
+ */
+import pRetry from "p-retry";
+import type { Api } from "../src/core/api.ts";
+import { classify } from "../src/core/classify.ts";
+import type { Clock } from "../src/core/clock.ts";
+import type { AttemptSignal, Outcome } from "../src/core/outcome.ts";
+import type { JobVerdict, RowJob } from "../src/core/queue.ts";
+import { backoffMs } from "../src/core/retry-timing.ts";
+import { groupKey, rowKey, type Row } from "../src/core/row.ts";
+import { RUNNING_STATES } from "../src/core/status.ts";
+import type { AttemptFacts, LeaseId, Settlement, Store, Token } from "../src/core/store.ts";
+
+export interface AddTraceSettings {
+  /** From the claim until the header has left, at most. */
+  sendWindowMs: number;
+  /** The whole request. */
+  timeoutMs: number;
+  /** How long after its timeout a request may still be applied. */
+  horizonMs: number;
+  /** Attempts that were certainly not applied, after which the row is failed. */
+  maxAttempts: number;
+  retryBaseMs: number;
+  retryCapMs: number;
+  /** A 404 is tried again until the run is this old. */
+  graceMs: number;
+}
+
+export interface AddTraceParts {
+  store: Pick<Store, "claim" | "settle" | "changeRun" | "pauseLimiter">;
+  api: Pick<Api, "addTrace">;
+  clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  mintToken(): Token;
+  /** Resolves when the shared limiter lets one request go; rejects when the signal aborts. */
+  takeSlot(signal: AbortSignal): Promise<void>;
+  /** Resolves when the group's draft is known, or known not to be needed. */
+  prepareGroup(datasetGroupId: number, signal: AbortSignal): Promise<void>;
+  /** This process's present lease. */
+  owner(): LeaseId;
+  run: { runId: string; origin: string; createdAt: number; limiter: string };
+  settings: AddTraceSettings;
+  /** Told of every outcome, for the progress view. */
+  observe(outcome: Outcome): void;
+}
+
+/** A row that the server keeps putting off is given up after this many refusals. */
+const MAX_REFUSALS = 100;
+
+/** Thrown to p-retry, and nowhere else: the row was certainly not applied and may be sent again. */
+class NotApplied extends Error {
+  readonly usesAttempt: boolean;
+  constructor(message: string, usesAttempt: boolean) {
+    super(message);
+    this.usesAttempt = usesAttempt;
+  }
+}
+
+/**
+ * Makes the processor of a run's row jobs. It resolves when the row has its result or the job is no longer needed;
+ * aborting `signal` puts back rows that have not been sent, and waits for those that have.
+ */
+export function makeAddTrace(
+  parts: AddTraceParts,
+  signal: AbortSignal,
+): (job: RowJob) => Promise<JobVerdict> {
+  return async (job) => {
+    const row: Row = { datasetGroupId: job.datasetGroupId, traceId: job.traceId, spanId: job.spanId };
+    const sender = new RowSender(parts, job.row, row, signal);
+    try {
+      return await pRetry(() => sender.attempt(), {
+        retries: parts.settings.maxAttempts,
+        minTimeout: parts.settings.retryBaseMs,
+        maxTimeout: parts.settings.retryCapMs,
+        randomize: true,
+        signal,
+        shouldRetry: ({ error }) => error instanceof NotApplied,
+        shouldConsumeRetry: ({ error }) => error instanceof NotApplied && error.usesAttempt,
+      });
+    } catch (error) {
+      if (signal.aborted) return { kind: "again", delayMs: 0 };
+      throw error;
+    }
+  };
+}
+
+type Claimed = { kind: "claimed"; token: Token; startedAt: Moment } | { kind: "over"; verdict: JobVerdict };
+interface Moment {
+  wallMs: number;
+  monotonicMs: number;
+}
+
+class RowSender {
+  readonly #parts: AddTraceParts;
+  readonly #number: number;
+  readonly #row: Row;
+  readonly #signal: AbortSignal;
+  readonly #address: {
+    key: ReturnType<typeof rowKey>;
+    group: ReturnType<typeof groupKey>;
+    runId: string;
+    row: number;
+  };
+  #attempts = 0;
+  #sent = 0;
+  #refusals = 0;
+
+  constructor(parts: AddTraceParts, number: number, row: Row, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#number = number;
+    this.#row = row;
+    this.#signal = signal;
+    const { origin, runId } = parts.run;
+    this.#address = {
+      key: rowKey(origin, row),
+      group: groupKey(origin, row.datasetGroupId),
+      runId,
+      row: this.#number,
+    };
+  }
+
+  /** One attempt: resolves when the job is over, throws NotApplied when the row may be sent again. */
+  async attempt(): Promise<JobVerdict> {
+    const claimed = await this.#claim();
+    if (claimed.kind === "over") return claimed.verdict;
+    const { token, startedAt } = claimed;
+    const { clock, api, settings } = this.#parts;
+    const sentAt = clock.monotonicMs();
+    const answer = await api.addTrace(this.#row, {
+      mayStillSend: () => this.#elapsedMs(startedAt) <= settings.sendWindowMs,
+      timeoutMs: settings.timeoutMs,
+      signal: this.#signal,
+    });
+    if (answer.phase !== "before-header") this.#sent += 1;
+    const facts: AttemptFacts = {
+      attempts: this.#sent,
+      httpStatus: answer.phase === "answered" ? answer.status : undefined,
+      durationMs: Math.max(0, Math.round(clock.monotonicMs() - sentAt)),
+    };
+    return this.#conclude(this.#judge(answer), token, facts);
+  }
+
+  /** Takes a slot and claims the row, as often as the store says "not yet". */
+  async #claim(): Promise<Claimed> {
+    const { store, settings, run } = this.#parts;
+    const { sendWindowMs, timeoutMs, horizonMs } = settings;
+    for (;;) {
+      await this.#parts.prepareGroup(this.#row.datasetGroupId, this.#signal);
+      await this.#parts.takeSlot(this.#signal);
+      const token = this.#parts.mintToken();
+      const startedAt = this.#now();
+      const answer = await store.claim({
+        ...this.#address,
+        token,
+        owner: this.#parts.owner(),
+        holdMs: sendWindowMs + timeoutMs + horizonMs,
+        limiter: run.limiter,
+      });
+      switch (answer.kind) {
+        case "claimed":
+          return { kind: "claimed", token, startedAt };
+        case "stopped":
+        case "done":
+        case "already-added":
+        case "unknown":
+          return { kind: "over", verdict: { kind: "done" } };
+        case "wait":
+          // Another run's request for the same row is under way: that can take as long as its timeout.
+          if (answer.reason === "sending") {
+            return { kind: "over", verdict: { kind: "again", delayMs: answer.retryInMs } };
+          }
+          await this.#parts.clock.sleep(answer.retryInMs, this.#signal);
+          break;
+        default:
+          answer satisfies never;
+      }
+    }
+  }
+
+  #judge(answer: AttemptSignal): Outcome {
+    const { clock } = this.#parts;
+    const outcome = classify(answer, { sentSpan: this.#row.spanId !== undefined, nowMs: clock.wallMs() });
+    this.#parts.observe(outcome);
+    return outcome;
+  }
+
+  async #conclude(outcome: Outcome, token: Token, facts: AttemptFacts): Promise<JobVerdict> {
+    const settle = (settlement: Settlement) =>
+      this.#parts.store.settle({ ...this.#address, token, settlement, facts });
+    const done: JobVerdict = { kind: "done" };
+    switch (outcome.kind) {
+      case "added": {
+        const { draftDatasetId, mode, warning } = outcome;
+        const message = `sent as ${this.#row.spanId === undefined ? "trace" : "span"}, added as ${mode}`;
+        const noted = warning === undefined ? undefined : { code: warning, message };
+        await settle({ kind: "added", draftDatasetId, mode, warning: noted });
+        return done;
+      }
+      case "rejected": {
+        if (outcome.code === "trace_not_found" && this.#mayStillAppear()) {
+          await settle({ kind: "released" });
+          return { kind: "again", delayMs: Math.min(this.#parts.settings.graceMs / 4, 30_000) };
+        }
+        await settle({ kind: "rejected", code: outcome.code, message: outcome.message });
+        return done;
+      }
+      case "unknown":
+        await settle({ kind: "unknown", reason: outcome.reason, message: outcome.message });
+        return done;
+      case "halt": {
+        const halt = { code: outcome.code, message: outcome.message };
+        // First the run, then the row: released first, it could be claimed again before the run has stopped.
+        await this.#parts.store.changeRun(this.#parts.run.runId, { state: "stopped", halt }, RUNNING_STATES);
+        await settle({ kind: "released" });
+        return done;
+      }
+      case "not-sent":
+        // Told to stop before the request left: that is no failure of the row.
+        if (this.#signal.aborted) {
+          await settle({ kind: "released" });
+          return { kind: "again", delayMs: 0 };
+        }
+        return this.#tryAgain(settle, { code: "not_sent", message: outcome.cause });
+      case "refused": {
+        if (!outcome.everybody) return this.#tryAgain(settle, { code: "refused", message: outcome.message });
+        return this.#giveWay(outcome, settle);
+      }
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  async #tryAgain(
+    settle: (settlement: Settlement) => Promise<void>,
+    last: { code: string; message: string },
+  ): Promise<JobVerdict> {
+    this.#attempts += 1;
+    if (this.#attempts >= this.#parts.settings.maxAttempts) {
+      await settle({ kind: "failed", ...last });
+      return { kind: "done" };
+    }
+    await settle({ kind: "released" });
+    throw new NotApplied(last.message, true);
+  }
+
+  /** The server asked everybody to slow down: no attempt is used, and nobody sends until it is over. */
+  async #giveWay(
+    outcome: Outcome & { kind: "refused" },
+    settle: (settlement: Settlement) => Promise<void>,
+  ): Promise<JobVerdict> {
+    this.#refusals += 1;
+    const { settings, store, run } = this.#parts;
+    if (this.#refusals >= MAX_REFUSALS) {
+      await settle({ kind: "failed", code: "rate_limited", message: outcome.message });
+      return { kind: "done" };
+    }
+    const backoff = backoffMs({
+      retry: Math.min(this.#refusals, 10),
+      baseMs: settings.retryBaseMs,
+      capMs: settings.retryCapMs,
+      random: this.#parts.random,
+    });
+    const pauseMs = outcome.retryInMs ?? Math.max(settings.retryBaseMs, backoff);
+    await store.pauseLimiter(run.limiter, pauseMs);
+    await settle({ kind: "released" });
+    throw new NotApplied(outcome.message, false);
+  }
+
+  #mayStillAppear(): boolean {
+    return this.#parts.clock.wallMs() - this.#parts.run.createdAt < this.#parts.settings.graceMs;
+  }
+
+  #now(): Moment {
+    return { wallMs: this.#parts.clock.wallMs(), monotonicMs: this.#parts.clock.monotonicMs() };
+  }
+
+  /** By the clock that says more: the monotonic one stands still while a laptop sleeps, the wall clock may be set. */
+  #elapsedMs(since: Moment): number {
+    const now = this.#now();
+    return Math.max(now.wallMs - since.wallMs, now.monotonicMs - since.monotonicMs);
+  }
+}

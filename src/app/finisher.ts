@@ -1,0 +1,127 @@
+/**
+ * Ends a run. A run is over only when every row that was read has a result: lost jobs are queued anew, and after a
+ * stop the rows that were not sent become unprocessed, once nothing of the run is in flight any more.
+ */
+import type { RunQueue } from "../core/queue.ts";
+import { rowKey } from "../core/row.ts";
+import { RUNNING_STATES } from "../core/status.ts";
+import type { Run, Store, StoredRow } from "../core/store.ts";
+import { rowJob } from "./producer.ts";
+
+export interface FinisherOptions {
+  store: Pick<Store, "getRun" | "changeRun" | "readRows" | "lookup" | "markUnprocessed" | "sweep">;
+  queue: Pick<RunQueue, "enqueue" | "unfinished" | "remove">;
+  runId: string;
+  /** Stop the run when it has this many bad rows, or this share of the settled ones. */
+  maxErrors: { rows: number | undefined; percent: number | undefined } | undefined;
+}
+
+export interface Finisher {
+  /**
+   * One look at the run, and what it needs to get on. Answers the run as it was seen, and whether it is over: every
+   * row has its result and the queue is gone. Safe to repeat, and to call from several processes.
+   */
+  step(): Promise<{ run: Run | undefined; over: boolean }>;
+}
+
+const PAGE_ROWS = 1_000;
+/** `--max-errors 5%` says nothing about a run's first few rows. */
+const MIN_SETTLED_FOR_PERCENT = 100;
+
+export function makeFinisher(options: FinisherOptions): Finisher {
+  const { store, queue, runId } = options;
+  let generation = Date.now() % 1_000_000;
+  let quietSteps = 0;
+
+  const step = async () => {
+    const run = await store.getRun(runId);
+    if (run === undefined) return { run, over: true };
+    if (!RUNNING_STATES.includes(run.state)) return { run, over: await windDown(run) };
+    if (tooManyErrors(run, options.maxErrors)) {
+      const halt = { code: "too_many_errors", message: "more rows went wrong than --max-errors allows" };
+      await store.changeRun(runId, { state: "stopped", halt }, RUNNING_STATES);
+      return { run, over: false };
+    }
+    if (!run.sourceComplete) return { run, over: false };
+    if (run.counts.queued > 0) {
+      await revive();
+      return { run, over: false };
+    }
+    await store.changeRun(runId, { state: "finished", finished: true }, RUNNING_STATES);
+    await queue.remove();
+    return { run: await store.getRun(runId), over: true };
+  };
+
+  /** Rows without a result, without a job, and without a request in flight were lost with a process. */
+  const revive = async () => {
+    if ((await queue.unfinished()) > 0) {
+      quietSteps = 0;
+      return;
+    }
+    // A job is out of the queue a moment before its row has its result: look twice before calling it lost.
+    quietSteps += 1;
+    if (quietSteps < 3) return;
+    quietSteps = 0;
+    generation += 1;
+    await store.sweep();
+    await eachQueuedPage(async (rows, sending) => {
+      const lost = rows.filter((row) => !sending.has(row.row));
+      // A fresh id: the old one may still be held by a worker that does not know it lost its job.
+      if (lost.length > 0) await queue.enqueue(lost.map((row) => rowJob(row, generation)));
+    });
+  };
+
+  const windDown = async (run: Run): Promise<boolean> => {
+    if (run.state === "finished") return true;
+    if (run.counts.queued > 0) {
+      await store.sweep();
+      await eachQueuedPage(async (rows) => {
+        await store.markUnprocessed(
+          runId,
+          rows.map((row) => ({ row: row.row, key: keyOf(run.origin, row) })),
+        );
+      });
+      const after = await store.getRun(runId);
+      if (after !== undefined && after.counts.queued > 0) return false;
+    }
+    await queue.remove();
+    await store.changeRun(runId, { finished: true });
+    return true;
+  };
+
+  const eachQueuedPage = async (act: (rows: StoredRow[], sending: Set<number>) => Promise<void>) => {
+    const run = await store.getRun(runId);
+    if (run === undefined) return;
+    let fromRow = 1;
+    for (;;) {
+      const rows = await store.readRows(runId, { fromRow, limit: PAGE_ROWS, statuses: ["queued"] });
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      const entries = await store.lookup([...new Set(rows.map((row) => keyOf(run.origin, row)))]);
+      const own = entries.filter((entry) => entry.state === "sending" && entry.runSeq === run.seq);
+      await act(rows, new Set(own.map((entry) => entry.row)));
+      fromRow = last.row + 1;
+    }
+  };
+
+  return { step };
+}
+
+function keyOf(origin: string, row: StoredRow) {
+  const { traceId, spanId } = row;
+  return rowKey(origin, {
+    datasetGroupId: Number(row.datasetGroupId),
+    traceId,
+    spanId: spanId === "" ? undefined : spanId,
+  });
+}
+
+function tooManyErrors({ counts }: Run, limit: FinisherOptions["maxErrors"]): boolean {
+  if (limit === undefined) return false;
+  const bad = counts.rejected + counts.failed + counts.unknown + counts.invalid;
+  if (limit.rows !== undefined) return bad > limit.rows;
+  const settled = bad + counts.added + counts.duplicate;
+  return (
+    limit.percent !== undefined && settled >= MIN_SETTLED_FOR_PERCENT && (bad * 100) / settled > limit.percent
+  );
+}

@@ -1,0 +1,119 @@
+/** Reads the sources into a run: rows are numbered, keyed, looked up in the ledger, stored, and enqueued. */
+import type { Clock } from "../core/clock.ts";
+import type { RowJob, RunQueue } from "../core/queue.ts";
+import { rowKey, type Row, type RowKey } from "../core/row.ts";
+import type { OpenedSources, SourceRow } from "../core/source.ts";
+import type { LedgerEntry, NewRow, Store } from "../core/store.ts";
+
+export interface ProducerOptions {
+  store: Pick<Store, "lookup" | "putRows">;
+  queue: Pick<RunQueue, "enqueue" | "backlog">;
+  clock: Clock;
+  runId: string;
+  origin: string;
+  sources: OpenedSources;
+  /** Rows waiting in the queue, at most (give or take one batch). */
+  highWaterRows: number;
+  onFault: (error: unknown) => void;
+}
+
+/** Error code of a row that an earlier run left unknown. */
+export const HELD = "held";
+
+const POLL_MS = 100;
+const RESEND_MS = 500;
+
+/**
+ * Resolves with the number of rows read when all of every source is stored and enqueued. Rejects with the signal's
+ * reason when it aborts, and with the source's fault; the rows before it are in. Calling it anew for the same run and
+ * sources changes nothing for rows that are stored already.
+ */
+export async function produce(options: ProducerOptions, signal: AbortSignal): Promise<number> {
+  const { store, queue, clock, runId, origin, highWaterRows } = options;
+  let read = 0;
+  for await (const batch of options.sources.rows(signal)) {
+    while ((await retryUntilDone(options, signal, () => queue.backlog())) >= highWaterRows) {
+      await clock.sleep(POLL_MS, signal);
+    }
+    const rows = batch.map((sourceRow, index) => newRow(origin, sourceRow, read + 1 + index));
+    await markKnown(store, rows);
+    await store.putRows(runId, rows);
+    const jobs = rows.filter((row) => row.status === "queued").map((row) => rowJob(row, 0));
+    if (jobs.length > 0) await retryUntilDone(options, signal, () => queue.enqueue(jobs));
+    read += rows.length;
+    signal.throwIfAborted();
+  }
+  return read;
+}
+
+/** The valid row in a source row; undefined when it is invalid. */
+export function validRow(row: SourceRow): Row | undefined {
+  if (row.invalid !== undefined) return undefined;
+  return {
+    datasetGroupId: Number(row.datasetGroupId),
+    traceId: row.traceId,
+    spanId: row.spanId === "" ? undefined : row.spanId,
+  };
+}
+
+export function newRow(origin: string, sourceRow: SourceRow, row: number): NewRow {
+  const { source, line, datasetGroupId, traceId, spanId, invalid } = sourceRow;
+  const place = { row, source, line, datasetGroupId, traceId, spanId };
+  const valid = validRow(sourceRow);
+  if (valid !== undefined) return { ...place, key: rowKey(origin, valid), status: "queued" };
+  return {
+    ...place,
+    key: undefined,
+    status: "invalid",
+    errorCode: invalid?.code ?? "invalid",
+    error: invalid?.message ?? "",
+  };
+}
+
+/** Rows that the ledger calls added or unknown get that result at once, and are not enqueued. */
+export async function markKnown(store: Pick<Store, "lookup">, rows: readonly NewRow[]): Promise<void> {
+  const keys = [...new Set(rows.flatMap((row) => (row.key === undefined ? [] : [row.key])))];
+  if (keys.length === 0) return;
+  const entries = new Map<RowKey, LedgerEntry>();
+  for (const entry of await store.lookup(keys)) entries.set(entry.key, entry);
+  for (const row of rows) {
+    const entry = row.key === undefined ? undefined : entries.get(row.key);
+    if (entry?.state === "added") {
+      row.status = "duplicate";
+      if (entry.draftDatasetId !== undefined) row.draftDatasetId = entry.draftDatasetId;
+    } else if (entry?.state === "unknown") {
+      row.status = "unknown";
+      row.errorCode = HELD;
+      row.error = "an earlier request for this row has no known outcome; not sent again";
+    }
+  }
+}
+
+export function rowJob(
+  row: Pick<NewRow, "row" | "datasetGroupId" | "traceId" | "spanId">,
+  generation: number,
+): RowJob {
+  return {
+    row: row.row,
+    generation,
+    datasetGroupId: Number(row.datasetGroupId),
+    traceId: row.traceId,
+    spanId: row.spanId === "" ? undefined : row.spanId,
+  };
+}
+
+/** The queue fails fast while its server is away. Repeating a whole batch is safe: jobs that are there are kept. */
+async function retryUntilDone<T>(
+  options: Pick<ProducerOptions, "clock" | "onFault">,
+  signal: AbortSignal,
+  call: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      options.onFault(error);
+      await options.clock.sleep(RESEND_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** What `traceload worker` does: finds the runs of its store by itself, helps with each, and ends those left to it. */
+import type { Clock } from "../core/clock.ts";
+import { RUNNING_STATES } from "../core/status.ts";
+import type { Run, Store } from "../core/store.ts";
+import type { Queues, QueueWorker } from "../core/queue.ts";
+import { makeFinisher, type Finisher } from "./finisher.ts";
+import type { RunWorker } from "./import-run.ts";
+import { parseRunOptions } from "./run-options.ts";
+
+export interface ServeParts {
+  store: Store;
+  queues: Queues;
+  clock: Clock;
+  startRunWorker: (run: Run) => Promise<RunWorker>;
+  /** Starts serving the control queue; `finishStep` answers whether the run is over. */
+  startControlWorker: (finishStep: (runId: string) => Promise<boolean>) => Promise<QueueWorker>;
+  /** The runs this process may serve: those of its own API origin and key. */
+  origin: string;
+  limiter: string;
+  /** How long an owner must look dead before its run is taken from it. */
+  leaseTtlMs: number;
+  onFault: (error: unknown) => void;
+  onChange: (change: { kind: "started" | "stopped" | "foreign"; runId: string }) => void;
+}
+
+const POLL_MS = 1_000;
+
+/** Resolves when `signal` aborted and all rows in flight have ended. */
+export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise<void> {
+  const { store, queues, clock, onFault, onChange } = parts;
+  const serving = new Map<string, RunWorker>();
+  const foreign = new Set<string>();
+  const orphanSince = new Map<string, number>();
+  const finishers = new Map<string, { finisher: Finisher; close: () => Promise<void> }>();
+
+  const finishStep = async (runId: string): Promise<boolean> => {
+    let entry = finishers.get(runId);
+    if (entry === undefined) {
+      const run = await store.getRun(runId);
+      if (run === undefined) return true;
+      const queue = queues.runQueue(runId);
+      const { maxErrors } = parseRunOptions(runId, run.options);
+      const limits = maxErrors && { rows: maxErrors.rows, percent: maxErrors.percent };
+      const finisher = makeFinisher({ store, queue, runId, maxErrors: limits });
+      entry = { finisher, close: () => queue.close() };
+      finishers.set(runId, entry);
+    }
+    const { over } = await entry.finisher.step();
+    if (over) {
+      finishers.delete(runId);
+      await entry.close();
+    }
+    return over;
+  };
+
+  const isMine = (run: Run): boolean => {
+    if (run.origin === parts.origin && parseRunOptions(run.runId, run.options).limiter === parts.limiter)
+      return true;
+    if (!foreign.has(run.runId)) onChange({ kind: "foreign", runId: run.runId });
+    foreign.add(run.runId);
+    return false;
+  };
+
+  /** A run in reading whose importer died can only be interrupted; one in draining can be ended by anybody. */
+  const adopt = async (run: Run): Promise<void> => {
+    if (run.ownerAlive) {
+      orphanSince.delete(run.runId);
+      return;
+    }
+    const since = orphanSince.get(run.runId) ?? clock.monotonicMs();
+    orphanSince.set(run.runId, since);
+    const handedOver = run.owner === undefined;
+    // An importer whose store was away has lost its lease as well; it takes a new one within this time.
+    if (!handedOver && clock.monotonicMs() - since < parts.leaseTtlMs) return;
+    if (run.state === "reading") await store.changeRun(run.runId, { state: "interrupted" }, ["reading"]);
+    await queues.requestFinish(run.runId);
+  };
+
+  const look = async (): Promise<void> => {
+    const runs = (await store.listRuns({ states: RUNNING_STATES })).filter(isMine);
+    for (const run of runs) {
+      await adopt(run);
+      if (serving.has(run.runId)) continue;
+      serving.set(run.runId, await parts.startRunWorker(run));
+      onChange({ kind: "started", runId: run.runId });
+    }
+    const running = new Set(runs.map((run) => run.runId));
+    for (const [runId, worker] of serving) {
+      if (running.has(runId)) continue;
+      serving.delete(runId);
+      await worker.stop();
+      onChange({ kind: "stopped", runId });
+    }
+  };
+
+  const control = await parts.startControlWorker(finishStep);
+  while (!signal.aborted) {
+    try {
+      await look();
+      await clock.sleep(POLL_MS, signal);
+    } catch (error) {
+      if (signal.aborted) break;
+      onFault(error);
+      await clock.sleep(POLL_MS, signal).catch(() => undefined);
+    }
+  }
+  await Promise.all([control.close(), ...[...serving.values()].map((worker) => worker.stop())]);
+  for (const { close } of finishers.values()) await close();
+}
