@@ -1,0 +1,165 @@
+/** Which column or key holds what: the names that exports use, and how a user's own choice is read. */
+import { TraceloadError } from "../core/errors.ts";
+
+export type IdentityField = "trace" | "span" | "group";
+
+export const IDENTITY_FIELDS = ["trace", "span", "group"] as const satisfies readonly IdentityField[];
+
+export const FIELD_NAMES: Record<IdentityField, string> = {
+  trace: "trace_id",
+  span: "span_id",
+  group: "dataset_group_id",
+};
+
+export const FIELD_FLAGS: Record<IdentityField, string> = {
+  trace: "--trace-column",
+  span: "--span-column",
+  group: "--group-column",
+};
+
+/** Case and the separators `_ - . space @` do not count when names are compared. */
+export function foldName(name: string): string {
+  return name.toLowerCase().replaceAll(/[\s_\-.@]/g, "");
+}
+
+/**
+ * Names in folded form. `plain` ones say outright what they are; `vague` ones count only where no plain one is there.
+ * `id`, `event_id`, `request_id`, `session_id`, parents and links are left out on purpose: they name other things.
+ */
+const ALIASES: Record<IdentityField, { plain: ReadonlySet<string>; vague: ReadonlySet<string> }> = {
+  trace: {
+    plain: new Set([
+      "traceid",
+      "contexttraceid",
+      "contextstracetraceid",
+      "tracetraceid",
+      "oteltraceid",
+      "attributestraceid",
+      "rootspanid",
+      "operationid",
+      "ddtraceid",
+      "infotraceid",
+      "xamzntraceid",
+      "logginggoogleapiscom/trace",
+    ]),
+    vague: new Set(["trace"]),
+  },
+  span: {
+    plain: new Set([
+      "spanid",
+      "contextspanid",
+      "contextstracespanid",
+      "tracespanid",
+      "otelspanid",
+      "attributesspanid",
+      "ddspanid",
+    ]),
+    vague: new Set(["transactionid", "observationid"]),
+  },
+  group: { plain: new Set(["datasetgroupid"]), vague: new Set() },
+};
+
+/** Whether the name alone says that trace IDs stand there, or (`context`) that they stand below it. */
+export function namesTrace(name: string): boolean {
+  const folded = foldName(name);
+  return ALIASES.trace.plain.has(folded) || folded === "context";
+}
+
+/** Whether the name is one that some export gives to a trace, span or group. */
+export function namesIdentity(name: string): boolean {
+  const folded = foldName(name);
+  return IDENTITY_FIELDS.some(
+    (field) => ALIASES[field].plain.has(folded) || ALIASES[field].vague.has(folded),
+  );
+}
+
+function quoted(names: readonly string[]): string {
+  const shown = names.slice(0, 20).map((name) => JSON.stringify(name));
+  return names.length > 20 ? `${shown.join(", ")} and ${names.length - 20} more` : shown.join(", ");
+}
+
+export function columnsError(message: string, next: string): TraceloadError {
+  return new TraceloadError("source_columns", message, { next });
+}
+
+/** Said where no column is known to hold what is needed. */
+export function noColumn(source: string, field: IdentityField, names: readonly string[]): TraceloadError {
+  const flag = FIELD_FLAGS[field];
+  const next =
+    field === "trace" && names.some((name) => ALIASES.span.plain.has(foldName(name)))
+      ? `A span alone cannot be added: export the trace IDs too, or name their column with ${flag}.`
+      : `Name it: ${flag} NAME`;
+  return columnsError(
+    `${source} has no column that is known to hold ${FIELD_NAMES[field]}s; it has ${quoted(names)}`,
+    next,
+  );
+}
+
+function ambiguous(source: string, field: IdentityField, names: readonly string[]): TraceloadError {
+  const flag = FIELD_FLAGS[field];
+  const [first = ""] = names;
+  const same = names.every((name) => name === first);
+  return columnsError(
+    `${source} has more than one column that could hold ${FIELD_NAMES[field]}s: ${quoted(names)}`,
+    same
+      ? `Say which by its number, counted from 1: ${flag} N`
+      : `Say which: ${names.map((name) => `${flag} ${/^[\w.-]+$/.test(name) ? name : JSON.stringify(name)}`).join(" or ")}`,
+  );
+}
+
+/**
+ * The index of the column that holds `field`, by the names alone; undefined where none does. Throws `source_columns`
+ * where two do.
+ */
+export function findColumn(
+  source: string,
+  field: IdentityField,
+  names: readonly string[],
+): number | undefined {
+  for (const known of [ALIASES[field].plain, ALIASES[field].vague]) {
+    const found = names.flatMap((name, index) => (known.has(foldName(name)) ? [index] : []));
+    if (found.length > 1) {
+      throw ambiguous(
+        source,
+        field,
+        found.map((index) => names[index] ?? ""),
+      );
+    }
+    if (found.length === 1) return found[0];
+  }
+  return undefined;
+}
+
+/** The 1-based column number that the user typed, if it is one. */
+export function columnNumber(choice: string): number | undefined {
+  return /^[1-9][0-9]{0,4}$/.test(choice) ? Number(choice) : undefined;
+}
+
+/** The index of the column that the user chose: by its exact name, its folded name, or its number. */
+export function chosenColumn(
+  source: string,
+  field: IdentityField,
+  choice: string,
+  names: readonly string[],
+): number {
+  const exact = names.flatMap((name, index) => (name === choice ? [index] : []));
+  if (exact.length > 1) throw ambiguous(source, field, [choice, choice]);
+  if (exact[0] !== undefined) return exact[0];
+  const folded = names.flatMap((name, index) => (foldName(name) === foldName(choice) ? [index] : []));
+  if (folded.length > 1) {
+    throw ambiguous(
+      source,
+      field,
+      folded.map((index) => names[index] ?? ""),
+    );
+  }
+  if (folded[0] !== undefined) return folded[0];
+  const number = columnNumber(choice);
+  if (number !== undefined && number <= names.length) return number - 1;
+  throw columnsError(
+    number === undefined
+      ? `${source} has no column ${JSON.stringify(choice)}; it has ${quoted(names)}`
+      : `${source} has no column ${choice}: it has ${names.length}`,
+    `Check ${FIELD_FLAGS[field]}.`,
+  );
+}

@@ -1,0 +1,116 @@
+/** Tables as text: CSV, TSV and their kin, and the tables that psql, mysql and sqlite3 draw on a terminal. */
+import { TraceloadError } from "../../core/errors.ts";
+import { excerpt, HEAD_CHARS, type RecordFormat, type SourceRecord } from "../record.ts";
+import { problem, tooLong } from "../row-problems.ts";
+import { CsvCells, type CsvRecord } from "./csv-cells.ts";
+import { sniffDelimiter } from "./delimiter.ts";
+import { isRule } from "./drawn-table.ts";
+
+/** The line that psql puts under its tables. */
+const ROW_COUNT = /^\(\d+ rows?\)$/;
+
+function isOrnament(cells: readonly string[]): boolean {
+  return isRule(cells.join("")) || (cells.length === 1 && ROW_COUNT.test(cells[0] ?? ""));
+}
+
+function asRecord(record: CsvRecord): SourceRecord | undefined {
+  const { line } = record;
+  switch (record.kind) {
+    case "cells":
+      return isOrnament(record.cells) ? undefined : { kind: "cells", line, cells: record.cells };
+    case "too-long":
+      return { kind: "broken", line, problem: tooLong() };
+    case "open-quote":
+      return {
+        kind: "broken",
+        line,
+        problem: problem("unclosed_quote", `a quote is opened and never closed: ${excerpt(record.text)}`),
+      };
+    default: {
+      const never: never = record;
+      return never;
+    }
+  }
+}
+
+function isEmpty(record: SourceRecord): boolean {
+  return record.kind === "cells" && record.cells.every((cell) => cell.trim() === "");
+}
+
+/**
+ * Spreadsheets end their files with any number of records whose cells are all empty: they count as blank lines, but
+ * only there. In front of a record that has cells they are records like others.
+ */
+class TrailingEmptyRecords {
+  #waiting: SourceRecord[] = [];
+
+  pass(records: readonly CsvRecord[]): SourceRecord[] {
+    const passed: SourceRecord[] = [];
+    for (const raw of records) {
+      const record = asRecord(raw);
+      if (record === undefined) continue;
+      if (isEmpty(record)) {
+        this.#waiting.push(record);
+        continue;
+      }
+      for (const waiting of this.#waiting) passed.push(waiting);
+      this.#waiting = [];
+      passed.push(record);
+    }
+    return passed;
+  }
+}
+
+async function* readTable(
+  text: AsyncIterable<string>,
+  source: string,
+  delimiter: string | undefined,
+): AsyncGenerator<SourceRecord[]> {
+  const empties = new TrailingEmptyRecords();
+  let cells: CsvCells | undefined;
+  let head = "";
+  try {
+    for await (const chunk of text) {
+      if (cells === undefined) {
+        head += chunk;
+        if (head.length < HEAD_CHARS) continue;
+      }
+      const next = cells === undefined ? head : chunk;
+      cells ??= new CsvCells(delimiter ?? sniffDelimiter(head));
+      yield empties.pass(await cells.push(next));
+    }
+  } catch (error) {
+    // The text broke off before the delimiter was known: the records that are complete come before the fault.
+    if (cells === undefined) {
+      cells = new CsvCells(delimiter ?? sniffDelimiter(head));
+      yield empties.pass(await cells.push(head));
+    }
+    throw error;
+  }
+  if (cells === undefined) {
+    cells = new CsvCells(delimiter ?? sniffDelimiter(head));
+    yield empties.pass(await cells.push(head));
+  }
+  const { records, openQuote } = await cells.end();
+  yield empties.pass(records);
+  if (openQuote !== undefined) {
+    throw new TraceloadError(
+      "source_format",
+      `${source}:${openQuote}: a quote is opened here and never closed, nothing behind it could be read`,
+      { next: "Mend the quote, or export the file again." },
+    );
+  }
+}
+
+export const csvFormat: RecordFormat = {
+  name: "csv",
+  matches: () => true,
+  records: (text, source) => readTable(text, source, undefined),
+};
+
+export const tsvFormat: RecordFormat = {
+  name: "tsv",
+  // Told apart from CSV by its delimiter alone, which csv finds out itself.
+  matches: () => false,
+  records: (text, source) => readTable(text, source, "\t"),
+};

@@ -1,0 +1,115 @@
+/** Finds the identity in JSON objects: by key, by dotted key, or one or two objects deeper. */
+import type { SourceOptions } from "../core/source.ts";
+import {
+  FIELD_FLAGS,
+  columnNumber,
+  columnsError,
+  findColumn,
+  foldName,
+  type IdentityField,
+} from "./columns.ts";
+import { isJsonObject } from "./formats/json-object.ts";
+import type { JsonObject } from "./record.ts";
+
+/** Objects in which exports keep a record's own IDs, in folded form. */
+const PARENTS = new Set(["context", "contexts", "trace", "span", "attributes", "info", "transaction"]);
+
+/** What stands under a key path. `text` undefined: neither a text nor a number. */
+export interface FoundValue {
+  text: string | undefined;
+}
+
+type Path = readonly string[];
+
+function at(value: JsonObject, path: Path): unknown {
+  let current: unknown = value;
+  for (const key of path) {
+    if (!isJsonObject(current) || !Object.hasOwn(current, key)) return undefined;
+    current = current[key];
+  }
+  return current;
+}
+
+function nestedPaths(value: JsonObject, prefix: Path): Path[] {
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (isJsonObject(inner)) {
+      const known = PARENTS.has(foldName(key)) && prefix.length < 2;
+      return known ? nestedPaths(inner, [...prefix, key]) : [];
+    }
+    return prefix.length > 0 ? [[...prefix, key]] : [];
+  });
+}
+
+/** All paths that the user's dotted name can mean: `a.b.c` is a key, or `b.c` in `a`, or `c` in `a.b` … */
+function chosenPath(value: JsonObject, choice: string): Path | undefined {
+  if (Object.hasOwn(value, choice)) return [choice];
+  for (let dot = choice.indexOf("."); dot !== -1; dot = choice.indexOf(".", dot + 1)) {
+    const parent = choice.slice(0, dot);
+    const inner = value[parent];
+    if (!Object.hasOwn(value, parent) || !isJsonObject(inner)) continue;
+    const rest = chosenPath(inner, choice.slice(dot + 1));
+    if (rest !== undefined) return [parent, ...rest];
+  }
+  return undefined;
+}
+
+/** JSON.parse's third argument to a reviver (ECMAScript's source text access): the text a number was written as. */
+type SourceReviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+
+function numbersAsWritten(text: string): unknown {
+  const revive: SourceReviver = (_key, value, context) =>
+    typeof value === "number" ? (context.source ?? String(value)) : value;
+  return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+}
+
+export class ObjectFields {
+  readonly #source: string;
+  readonly #choices: Record<IdentityField, string | undefined>;
+  /** Where the field was found last: most records are alike. */
+  readonly #last: Partial<Record<IdentityField, Path>> = {};
+
+  constructor(source: string, options: SourceOptions) {
+    this.#source = source;
+    this.#choices = { trace: options.traceColumn, span: options.spanColumn, group: options.groupColumn };
+    for (const field of ["trace", "span", "group"] as const) {
+      if (columnNumber(this.#choices[field] ?? "") === undefined) continue;
+      throw columnsError(
+        `${source} is JSON, whose records have keys and no column numbers`,
+        `Name the key: ${FIELD_FLAGS[field]} NAME`,
+      );
+    }
+  }
+
+  /**
+   * The field's value in a record, numbers as they are written in `text`; undefined where no key stands for it.
+   * Throws `source_columns` where two do.
+   */
+  find(field: IdentityField, value: JsonObject, text: string | undefined): FoundValue | undefined {
+    const path = this.#path(field, value);
+    if (path === undefined) return undefined;
+    this.#last[field] = path;
+    const found = at(value, path);
+    if (found === null || found === undefined) return { text: "" };
+    if (typeof found === "string") return { text: found };
+    if (typeof found !== "number") return { text: undefined };
+    const whole = text === undefined ? undefined : numbersAsWritten(text);
+    return { text: String(isJsonObject(whole) ? at(whole, path) : found) };
+  }
+
+  #path(field: IdentityField, value: JsonObject): Path | undefined {
+    const choice = this.#choices[field];
+    if (choice !== undefined) return chosenPath(value, choice);
+    const last = this.#last[field];
+    if (last !== undefined && at(value, last) !== undefined) return last;
+    const keys = Object.keys(value).filter((key) => !isJsonObject(value[key]));
+    const flat = findColumn(this.#source, field, keys);
+    if (flat !== undefined) return [keys[flat] ?? ""];
+    const paths = nestedPaths(value, []);
+    const nested = findColumn(
+      this.#source,
+      field,
+      paths.map((path) => path.join(".")),
+    );
+    return nested === undefined ? undefined : paths[nested];
+  }
+}
