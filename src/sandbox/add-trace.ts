@@ -2,10 +2,9 @@
  * The endpoint that everything is about: adds a row to a group's draft, with the faults and delays that were asked
  * for. Like the real one it is not idempotent: the same trace added twice makes two rows.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Answer, failure, json, page, send, sendHalf, unprocessable } from "./answers.ts";
-import { readBody } from "./body.ts";
+import { type Answer, failure, json, page, unprocessable } from "./answers.ts";
 import type { Delays } from "./delays.ts";
+import type { Exchange } from "./exchange.ts";
 import type { FaultScript } from "./fault-script.ts";
 import type { Fault } from "./fault.ts";
 import type { Gate } from "./gate.ts";
@@ -36,28 +35,44 @@ interface Verdict {
   applied: boolean;
 }
 
-export function addTraceHandler(
-  parts: AddTraceParts,
-): (request: IncomingMessage, response: ServerResponse) => void {
+/** A request whose head has come. */
+export interface Arrival {
+  overLimit: Answer | undefined;
+  /** From 1, those that the rate limit refused not counted. */
+  nth: number;
+}
+
+export interface AddTrace {
+  /** To be called as soon as a request's head is there. */
+  arrive(): Arrival;
+  /** `text` undefined: the body was too large. */
+  handle(arrival: Arrival, exchange: Exchange, text: string | undefined): void;
+}
+
+export function addTraceEndpoint(parts: AddTraceParts): AddTrace {
   const { workspace, traces, gate, script, tally, arrivals, delays, late } = parts;
   let admitted = 0;
 
-  return (request, response) => {
-    arrivals.push(performance.now());
-    const overLimit = gate.overLimit();
-    const nth = overLimit === undefined ? ++admitted : 0;
-    readBody(request, (text) => {
-      if (text === undefined) return answer(tooLarge());
-      if (overLimit !== undefined) return answer(overLimit);
-      const fault = script.choose({ nth, ...idsOf(text, script) });
-      const latencyMs = parts.latencyMs();
-      if (latencyMs > 0) delays.after(latencyMs, () => act(text, fault));
-      else act(text, fault);
-    });
+  return {
+    arrive: () => {
+      arrivals.push(performance.now());
+      const overLimit = gate.overLimit();
+      return { overLimit, nth: overLimit === undefined ? ++admitted : 0 };
+    },
+    handle,
+  };
+
+  function handle({ overLimit, nth }: Arrival, exchange: Exchange, text: string | undefined): void {
+    if (text === undefined) return answer(tooLarge());
+    if (overLimit !== undefined) return answer(overLimit);
+    const fault = script.choose({ nth, ...idsOf(text, script) });
+    const latencyMs = parts.latencyMs();
+    if (latencyMs > 0) return delays.after(latencyMs, () => act(text, fault));
+    return act(text, fault);
 
     function answer(final: Answer): void {
       tally.add("add-trace", final.status);
-      send(response, final);
+      exchange.send(final);
     }
 
     function act(text: string, fault: Fault | undefined): void {
@@ -89,9 +104,9 @@ export function addTraceHandler(
     }
 
     function judge(text: string): Verdict {
-      const refused = gate.refusal(request, "add-trace");
+      const refused = gate.refusal(exchange.apiKey, "add-trace");
       if (refused !== undefined) return { answer: refused, applied: false };
-      return addRow(text, request.headers["content-type"]);
+      return addRow(text, exchange.contentType);
     }
 
     function distort(fault: Fault, honest: Answer): void {
@@ -101,15 +116,13 @@ export function addTraceHandler(
           return answer(statusAnswer(lie.status, lie.retryAfter));
         case "close":
           tally.add("add-trace", "closed");
-          if (lie.reset) response.socket?.resetAndDestroy();
-          else response.socket?.destroy();
-          return undefined;
+          return exchange.cut(lie.reset);
         case "silence":
           tally.add("add-trace", "silence");
           return undefined;
         case "half-body":
           tally.add("add-trace", "half-body");
-          return sendHalf(response, honest);
+          return exchange.sendHalf(honest);
         case "html":
           return answer(page(lie.status, lie.status === 200 ? "Welcome" : "Not Found"));
         case "success-false":
@@ -127,7 +140,7 @@ export function addTraceHandler(
           return lie satisfies never;
       }
     }
-  };
+  }
 
   function addRow(text: string, contentType: string | undefined): Verdict {
     const body = parseBody(text, contentType);

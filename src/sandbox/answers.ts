@@ -46,7 +46,8 @@ export function sendHalf(response: ServerResponse, answer: Answer): void {
   response.write(answer.body.slice(0, Math.floor(answer.body.length / 2)), () => response.socket?.destroy());
 }
 
-function headersOf(answer: Answer): string[] {
+/** Names and values in turn. */
+export function headersOf(answer: Answer): string[] {
   const length = String(Buffer.byteLength(answer.body));
   return [
     "content-type",

@@ -1,5 +1,4 @@
 /** Who may pass: the rate limit first, as a gateway would, then the key and its rights. */
-import type { IncomingMessage } from "node:http";
 import { type Answer, failure } from "./answers.ts";
 import type { Endpoint } from "./options.ts";
 import { RateWindow } from "./rate-window.ts";
@@ -41,9 +40,8 @@ export class Gate {
   }
 
   /** The 401 or 403, or undefined for a key that may use the endpoint. */
-  refusal(request: IncomingMessage, endpoint: Endpoint): Answer | undefined {
-    const key = request.headers["x-api-key"];
-    if (typeof key !== "string" || key.trim() === "") return failure(401, "Missing API key");
+  refusal(key: string | undefined, endpoint: Endpoint): Answer | undefined {
+    if (key === undefined || key.trim() === "") return failure(401, "Missing API key");
     if (this.#keys !== undefined && !this.#keys.has(key)) return failure(401, "Invalid API key");
     if (this.#forbiddenKeys.has(key) || this.#forbiddenEndpoints.has(endpoint)) {
       return failure(403, "This API key does not have access to the requested resource");

@@ -12,6 +12,7 @@ import {
   listDatasets,
   saveDraft,
 } from "./dataset-endpoints.ts";
+import { httpExchange } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
 import type { Endpoint } from "./options.ts";
 import type { Tally } from "./tally.ts";
@@ -93,7 +94,8 @@ export function handleRoute(parts: RouteParts, request: IncomingMessage, respons
     return answer("none", { ...json(405, { detail: "Method Not Allowed" }), headers: ["allow", method] });
   }
 
-  const refused = parts.gate.overLimit() ?? parts.gate.refusal(request, route.endpoint);
+  const refused =
+    parts.gate.overLimit() ?? parts.gate.refusal(httpExchange(request, response).apiKey, route.endpoint);
   readBody(request, (text) => {
     if (text === undefined) return answer(route.endpoint, tooLarge());
     if (refused !== undefined) return answer(route.endpoint, refused);

@@ -1,11 +1,14 @@
 /** Starts and closes a sandbox: the local stand-in for PromptLayer's API, with the true record of what it applied. */
-import { createServer } from "node:http";
-import { type AddressInfo, Server as NetServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from "node:net";
 import { TraceloadError } from "../core/errors.ts";
-import { addTraceHandler } from "./add-trace.ts";
+import { addTraceEndpoint } from "./add-trace.ts";
+import { readBody } from "./body.ts";
 import { CONTROL_PREFIX, type Controls, handleControl } from "./control.ts";
 import { Delays } from "./delays.ts";
 import { countDuplicates, type DuplicateCount } from "./duplicates.ts";
+import { type Exchange, httpExchange } from "./exchange.ts";
+import { serveFast } from "./fast-connection.ts";
 import { FaultScript } from "./fault-script.ts";
 import { Gate } from "./gate.ts";
 import { NumberList } from "./number-list.ts";
@@ -69,13 +72,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const late = new Delays();
   const latencyMs = latencySource(options.latencyMs ?? 0, seededRandom(seed + 1));
 
-  const server = createServer({ keepAliveTimeout: options.keepAliveMs ?? 65_000, requestTimeout: 0 });
+  const keepAliveMs = options.keepAliveMs ?? 65_000;
+  const http = createHttpServer({ keepAliveTimeout: keepAliveMs, requestTimeout: 0 });
+  const server = createNetServer({ noDelay: true });
+  const connections = new Set<Socket>();
   let refusing = false;
   const refuseConnections = (ms: number): void => {
     if (refusing) return;
     refusing = true;
-    // Not http's own close: that also cuts idle connections, and a caller about to use one could not tell why.
-    NetServer.prototype.close.call(server);
+    // Idle connections stay: a caller about to use one could not tell why it was cut.
+    server.close();
     delays.after(ms, () => {
       refusing = false;
       server.listen(port, HOST);
@@ -103,7 +109,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     refuseConnections,
   };
 
-  const addTrace = addTraceHandler({
+  const addTrace = addTraceEndpoint({
     workspace,
     traces,
     gate,
@@ -124,11 +130,25 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     latencyMs,
     after: (ms: number, action: () => void) => delays.after(ms, action),
   } as const;
-  server.on("request", (request, response) => {
+  http.on("request", (request, response) => {
     if (refusing) response.shouldKeepAlive = false;
-    if (request.url === ADD_TRACE_PATH && request.method === "POST") addTrace(request, response);
-    else if (request.url?.startsWith(CONTROL_PREFIX) === true) handleControl(controls, request, response);
+    if (request.url === ADD_TRACE_PATH && request.method === "POST") {
+      const arrival = addTrace.arrive();
+      readBody(request, (text) => addTrace.handle(arrival, httpExchange(request, response), text));
+    } else if (request.url?.startsWith(CONTROL_PREFIX) === true) handleControl(controls, request, response);
     else handleRoute(routes, request, response);
+  });
+  const fast = {
+    path: ADD_TRACE_PATH,
+    fallback: http,
+    handle: (exchange: Exchange, body: string) => addTrace.handle(addTrace.arrive(), exchange, body),
+    keepAliveMs,
+    lastAnswer: () => refusing,
+  };
+  server.on("connection", (socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+    serveFast(socket, fast);
   });
 
   const port = await listen(server, options.port ?? 0).catch((error: unknown) => {
@@ -151,7 +171,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         delays.clear();
         late.clear();
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of connections) socket.destroy();
+        http.close();
       });
       return closing.then(() => workspace.close());
     },
@@ -164,7 +185,7 @@ function latencySource(latency: number | readonly [number, number], random: () =
   return () => least + random() * (most - least);
 }
 
-async function listen(server: NetServer, port: number): Promise<number> {
+async function listen(server: Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) =>
       reject(
