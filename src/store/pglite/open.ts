@@ -1,0 +1,109 @@
+/** Opening the embedded store: lock, data directory, database, schemas; and closing it in reverse. */
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { PGlite } from "@electric-sql/pglite";
+import { TraceloadError } from "../../core/errors.ts";
+import type { Store } from "../../core/store.ts";
+import { storeFault } from "../sql/connection.ts";
+import { openSqlStore } from "../sql/store.ts";
+import { startDatabase } from "./database.ts";
+import { lockDirectory } from "./lock.ts";
+import { unpackInto } from "./pack.ts";
+import { EmbeddedPool } from "./pool.ts";
+import { migrateQueues, releaseActiveJobs } from "./queue-schema.ts";
+import { findTemplate } from "./template.ts";
+
+export interface EmbeddedOptions {
+  /** Made if it is missing. Everything the store keeps is in it. */
+  directory: string;
+  signal?: AbortSignal;
+}
+
+export interface Embedded {
+  /** In the shape of a `pg.Pool`; BullMQ's PostgreSQL backend runs on it, too. */
+  pool: EmbeddedPool;
+  store: Store;
+  /** Ends the store, the database and the lock. What uses the pool must have been closed before. */
+  close(): Promise<void>;
+}
+
+const UNFINISHED = "data.unfinished-";
+
+/**
+ * Opens the store for this process alone. What was acknowledged survives a killed process, not a power cut. Jobs that
+ * a dead owner left active wait again. Throws `store_locked`, `store_damaged`, `store_full`, `store_schema`.
+ */
+export async function openEmbedded({ directory, signal }: EmbeddedOptions): Promise<Embedded> {
+  const name = `pglite:${directory}`;
+  const closers: (() => Promise<void>)[] = [];
+  const closeAll = async () => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+  };
+  try {
+    const lock = await lockDirectory(directory);
+    closers.push(() => lock.release());
+    const data = join(directory, "data");
+    await prepareData(directory, data, signal);
+    signal?.throwIfAborted();
+    const db = await startOn(data, directory);
+    closers.push(() => db.close());
+    const pool = new EmbeddedPool(db, name);
+    closers.push(() => pool.end());
+    await migrateQueues(pool);
+    await releaseActiveJobs(pool);
+    const store = await openSqlStore({ pool, facts: { kind: "embedded", name, warnings: [] } });
+    closers.push(() => store.close());
+    let closing: Promise<void> | undefined;
+    return { pool, store, close: () => (closing ??= closeAll()) };
+  } catch (error) {
+    await closeAll().catch(() => undefined);
+    throw storeFault(error, name);
+  }
+}
+
+/** A directory that is there under its name is whole: it got the name when it was. */
+async function prepareData(directory: string, data: string, signal: AbortSignal | undefined): Promise<void> {
+  for (const leftover of await readdir(directory)) {
+    if (leftover.startsWith(UNFINISHED))
+      await rm(join(directory, leftover), { recursive: true, force: true });
+  }
+  const exists = await stat(data).then(
+    () => true,
+    () => false,
+  );
+  if (exists) return;
+  const template = await findTemplate(signal);
+  const unfinished = join(directory, `${UNFINISHED}${process.pid}`);
+  await mkdir(unfinished, { mode: 0o700 });
+  await unpackInto(template, unfinished);
+  await rename(unfinished, data);
+}
+
+async function startOn(data: string, directory: string): Promise<PGlite> {
+  const whole = await stat(join(data, "PG_VERSION")).then(
+    () => true,
+    () => false,
+  );
+  // Without this file PGlite would make a new database among the remains of the old one.
+  if (!whole) throw damaged(directory, undefined);
+  try {
+    return await startDatabase(data);
+  } catch (error) {
+    const fault = storeFault(error, directory);
+    throw fault instanceof TraceloadError ? fault : damaged(directory, error);
+  }
+}
+
+function damaged(directory: string, cause: unknown): TraceloadError {
+  return new TraceloadError(
+    "store_damaged",
+    `the embedded store in ${directory} cannot be opened: it is damaged`,
+    {
+      next: [
+        `mv ${directory} ${directory}.damaged    keeps what is left of it; a new store is made at the next start`,
+        "A new store does not know which rows were added before: compare with the reports of earlier runs first.",
+      ].join("\n"),
+      cause,
+    },
+  );
+}

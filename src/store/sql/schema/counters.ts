@@ -1,0 +1,90 @@
+/**
+ * The functions that results and counts move through. Within a transaction locks are taken in one order: runs,
+ * groups, entries by key, results, and last the shards of the counts.
+ */
+import { crc32 } from "node:zlib";
+import { STATUS_CODES } from "../codes.ts";
+
+/** Advisory locks: shared by claims and settles, exclusive for what must see none of them under way. */
+export function lockClasses(schema: string): { run: number; group: number; schema: number } {
+  const lockClass = (kind: string) => crc32(`traceload ${schema} ${kind}`) | 0;
+  return { run: lockClass("run"), group: lockClass("group"), schema: lockClass("schema") };
+}
+
+const STATUS_COLUMNS = Object.entries(STATUS_CODES);
+
+export function counters(schema: string): string {
+  const difference = (code: number) =>
+    `sum((new_status = ${code})::integer) - sum((old_status is not distinct from ${code})::integer)`;
+  return `
+create function ${schema}.now_ms() returns bigint language sql volatile as $$
+  select floor(extract(epoch from clock_timestamp()) * 1000)::bigint
+$$;
+
+create function ${schema}.shard() returns smallint language sql stable as $$
+  select (pg_backend_pid() & 15)::smallint
+$$;
+
+-- Replaces a row's result and answers its old status; null when the row is not stored. Attempts outlive results.
+create function ${schema}.set_result(
+  p_run integer, p_row integer, p_status smallint, p_draft bigint, p_mode "char", p_attempts integer,
+  p_http smallint, p_duration integer, p_code text, p_error text, p_now bigint
+) returns smallint language plpgsql as $$
+declare
+  v_old smallint;
+begin
+  select status into v_old from ${schema}.result where run_seq = p_run and row = p_row for update;
+  if not found then
+    return null;
+  end if;
+  update ${schema}.result set
+    status = p_status, draft = p_draft, mode = p_mode, attempts = coalesce(p_attempts, attempts),
+    http_status = p_http, duration_ms = p_duration, error_code = p_code, error = p_error,
+    finished_at = case when p_status = ${STATUS_CODES.queued} then null else p_now end
+  where run_seq = p_run and row = p_row;
+  return v_old;
+end $$;
+
+-- Writes unknown for a row without a final result. A row that is unknown keeps its first reason, which says the most.
+create function ${schema}.hold_result(p_run integer, p_row integer, p_code text, p_error text, p_now bigint)
+returns smallint language plpgsql as $$
+begin
+  perform from ${schema}.result
+  where run_seq = p_run and row = p_row and status in (${STATUS_CODES.queued}, ${STATUS_CODES.unprocessed})
+  for update;
+  if not found then
+    return null;
+  end if;
+  return ${schema}.set_result(p_run, p_row, ${STATUS_CODES.unknown}::smallint, null, null, null, null, null,
+    p_code, p_error, p_now);
+end $$;
+
+create function ${schema}.give_up_result(p_run integer, p_row integer, p_now bigint)
+returns smallint language sql as $$
+  select ${schema}.hold_result(p_run, p_row, 'worker_lost',
+    'the process that sent this row ended before it could record an answer', p_now)
+$$;
+
+-- Moves the counts of runs: one element a changed row; a new row has no old status.
+create function ${schema}.move_counts(p_runs integer[], p_old smallint[], p_new smallint[])
+returns void language sql as $$
+  insert into ${schema}.run_count as c (run_seq, shard, ${STATUS_COLUMNS.map(([name]) => name).join(", ")})
+  select run_seq, ${schema}.shard(), ${STATUS_COLUMNS.map(([, code]) => difference(code)).join(", ")}
+  from unnest(p_runs, p_old, p_new) as moved (run_seq, old_status, new_status)
+  group by run_seq order by run_seq
+  on conflict (run_seq, shard) do update set
+    ${STATUS_COLUMNS.map(([name]) => `${name} = c.${name} + excluded.${name}`).join(", ")}
+$$;
+
+-- Notes changes of entries with their groups: one element a change, which added so many rows to the present draft.
+create function ${schema}.move_groups(p_groups integer[], p_added integer[])
+returns void language sql as $$
+  insert into ${schema}.group_shard as s (group_id, shard, version, added)
+  select group_id, ${schema}.shard(), count(*), sum(added)
+  from unnest(p_groups, p_added) as moved (group_id, added)
+  group by group_id order by group_id
+  on conflict (group_id, shard) do update set
+    version = s.version + excluded.version, added = s.added + excluded.added
+$$;
+`;
+}
