@@ -92,6 +92,13 @@ export class ReportTally {
   }
 }
 
+/** Adds up rows of which no report is written. */
+export async function tallyRows(rows: AsyncIterable<readonly ReportRow[]>): Promise<ReportTally> {
+  const tally = new ReportTally();
+  for await (const batch of rows) for (const row of batch) tally.add(row);
+  return tally;
+}
+
 export function zeroRowCounts(): Record<RowStatus, number> {
   return {
     added: 0,

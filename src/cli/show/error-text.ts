@@ -1,0 +1,70 @@
+/** A fault as the person who typed the command sees it. */
+import { TraceloadError } from "../../core/errors.ts";
+import { visible, visibleLines } from "./escape.ts";
+import { colorsFor } from "./status-style.ts";
+
+export interface ErrorLook {
+  color: boolean;
+  /** Shows what caused the fault, too. */
+  verbose?: boolean;
+}
+
+/**
+ * `traceload: <what, where, why>` and what to do next. Anything but a `TraceloadError` is a bug: shown with its stack,
+ * and where to report it. Ends in a line break.
+ */
+export function renderError(error: unknown, look: ErrorLook): string {
+  const colors = colorsFor(look.color);
+  const name = colors.red("traceload:");
+  if (error instanceof TraceloadError && error.code !== "bug") {
+    return [
+      `${name} ${visible(error.message)}`,
+      ...(look.verbose === true ? causeLines(error.cause).map(colors.dim) : []),
+      ...nextLines(error.next),
+      "",
+    ].join("\n");
+  }
+  return [
+    `${name} this is a bug in traceload: ${visible(messageOf(error))}`,
+    ...stackLines(error).map(colors.dim),
+    ...nextLines(
+      "report it in the project's issue tracker, with the lines above and the command you typed\ntype the same command again: rows that were added are not sent twice",
+    ),
+    "",
+  ].join("\n");
+}
+
+/** The exit code of a command that ended in this fault. */
+export function exitCodeOfError(error: unknown): number {
+  return error instanceof TraceloadError ? error.exitCode : 5;
+}
+
+/** Each line under the other: `  next: …`. */
+function nextLines(next: string | undefined): string[] {
+  if (next === undefined || next === "") return [];
+  return visibleLines(next)
+    .split("\n")
+    .map((line, index) => (index === 0 ? `  next: ${line}` : `        ${line}`));
+}
+
+const MOST_CAUSES = 5;
+
+function causeLines(cause: unknown): string[] {
+  const lines: string[] = [];
+  for (let current = cause; current !== undefined && lines.length < MOST_CAUSES;) {
+    lines.push(`  because: ${visible(messageOf(current))}`);
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return lines;
+}
+
+function stackLines(error: unknown): string[] {
+  if (!(error instanceof Error) || error.stack === undefined) return [];
+  const frames = error.stack.split("\n").filter((line) => /^\s+at /.test(line));
+  return [...frames.map((line) => `  ${visible(line.trim())}`), ...causeLines(error.cause)];
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message === "" ? error.name : error.message;
+  return String(error);
+}

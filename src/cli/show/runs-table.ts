@@ -1,0 +1,107 @@
+/** Runs as `traceload status` shows them: a list, or one in detail. */
+import { STORED_STATUSES, rowsRead } from "../../core/status.ts";
+import type { Run } from "../../core/store.ts";
+import { visible } from "./escape.ts";
+import { formatAge, formatCount, formatDuration } from "./human.ts";
+import { alignedColumns, displayWidth, fit } from "./layout.ts";
+import { colorsFor, paintState, paintStatus } from "./status-style.ts";
+
+export interface RunsLook {
+  color: boolean;
+  columns: number;
+  nowMs: number;
+}
+
+const LEAST_SOURCE_COLUMNS = 12;
+
+/** A line for each run, in the order given. The text ends in a line break. */
+export function renderRuns(runs: readonly Run[], look: RunsLook): string {
+  if (runs.length === 0) return "no runs\n";
+  const colors = colorsFor(look.color);
+  const head = [
+    "RUN",
+    "STATE",
+    "STARTED",
+    "READ",
+    "ADDED",
+    "DUPLICATE",
+    "ERRORS",
+    "UNKNOWN",
+    "LEFT",
+    "SOURCES",
+  ];
+  const cells = runs.map(({ runId, state, createdAt, counts, sources }) => [
+    visible(runId),
+    state,
+    formatAge(look.nowMs - createdAt),
+    formatCount(rowsRead(counts)),
+    formatCount(counts.added),
+    formatCount(counts.duplicate),
+    formatCount(counts.invalid + counts.rejected + counts.failed),
+    formatCount(counts.unknown),
+    formatCount(counts.queued + counts.unprocessed),
+    visible(sources.join(" ")),
+  ]);
+  const last = head.length - 1;
+  const taken = head
+    .slice(0, last)
+    .map((title, column) => Math.max(title.length, ...cells.map((row) => displayWidth(row[column] ?? ""))))
+    .reduce((sum, width) => sum + width + 2, 0);
+  const room = Math.max(LEAST_SOURCE_COLUMNS, look.columns - taken);
+  const painted = runs.map((run, index) =>
+    (cells[index] ?? []).map((cell, column) => {
+      if (column === 1) return paintState(colors, run.state)(cell);
+      return column === last ? fit(cell, room) : cell;
+    }),
+  );
+  const right = [
+    "left",
+    "left",
+    "left",
+    "right",
+    "right",
+    "right",
+    "right",
+    "right",
+    "right",
+    "left",
+  ] as const;
+  return `${alignedColumns(painted, { head: head.map((title) => colors.dim(title)), align: right }).join("\n")}\n`;
+}
+
+/** All that is known of one run. The text ends in a line break. */
+export function renderRun(run: Run, look: RunsLook): string {
+  const colors = colorsFor(look.color);
+  const ended =
+    run.finishedAt === undefined ? "" : `, took ${formatDuration(run.finishedAt - run.createdAt)}`;
+  const facts: [string, string][] = [
+    ["state", paintState(colors, run.state)(run.state) + ownerText(run)],
+    ["started", `${new Date(run.createdAt).toISOString()}, ${formatAge(look.nowMs - run.createdAt)}${ended}`],
+    ["sources", visible(run.sources.join(" ")) + (run.sourceComplete ? "" : " (not read to the end yet)")],
+  ];
+  if (run.halt !== undefined)
+    facts.push(["stopped by", `${visible(run.halt.code)}: ${visible(run.halt.message)}`]);
+  const counts = STORED_STATUSES.filter((status) => run.counts[status] > 0).map((status) => {
+    const paint = status === "queued" ? String : paintStatus(colors, status);
+    return [paint(status), formatCount(run.counts[status])];
+  });
+  return [
+    colors.bold(`Run ${visible(run.runId)}`),
+    ...alignedColumns(facts, { indent: "  " }),
+    "",
+    ...alignedColumns([["read", formatCount(rowsRead(run.counts))], ...counts], {
+      align: ["left", "right"],
+      indent: "  ",
+    }),
+    ...(run.warnings.length === 0 ? [] : [""]),
+    ...run.warnings.map((warning) => `${colors.yellow("warning:")} ${visible(warning)}`),
+    "",
+  ].join("\n");
+}
+
+/** Who reads the sources, while that matters. */
+function ownerText(run: Run): string {
+  if (run.state !== "reading" && run.state !== "draining" && run.state !== "verifying") return "";
+  if (run.owner === undefined) return ", served by workers";
+  return run.ownerAlive ? ", its import is alive" : ", its import is gone";
+}

@@ -1,0 +1,226 @@
+/** The end of a run on one screen: did every row land exactly once, what needs a person, what to type next. */
+import { ROW_STATUSES } from "../../core/status.ts";
+import type { RunState } from "../../core/status.ts";
+import type { RunSummary, SummaryDraft } from "../../report/summary.ts";
+import { visible } from "./escape.ts";
+import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
+import { alignedColumns, fit } from "./layout.ts";
+import { colorsFor, paintStatus, statusMeaning } from "./status-style.ts";
+import type { Colors } from "./status-style.ts";
+
+export interface SummaryLook {
+  color: boolean;
+  columns: number;
+}
+
+/** Longer lists are cut: the rest stands in the report. */
+const MOST_LINES = 5;
+
+/** The text ends in a line break. */
+export function renderSummary(summary: RunSummary, look: SummaryLook): string {
+  const colors = colorsFor(look.color);
+  const sections = [
+    [headline(summary, colors)],
+    countLines(summary, colors),
+    errorLines(summary, look, colors),
+    draftLines(summary, colors),
+    warningLines(summary, colors),
+    factLines(summary, colors),
+    nextLines(summary, colors),
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.join("\n")}\n`)
+    .join("\n");
+}
+
+function headline(summary: RunSummary, colors: Colors): string {
+  const { tone, text } = verdict(summary);
+  const paint = { good: colors.green, attention: colors.yellow, bad: colors.red }[tone];
+  return `${paint(colors.bold(`Run ${visible(summary.runId)}`))} ${text}`;
+}
+
+interface Verdict {
+  tone: "good" | "attention" | "bad";
+  text: string;
+}
+
+function verdict(summary: RunSummary): Verdict {
+  const { counts } = summary;
+  const unread = summary.sourceComplete ? "" : ", and the sources were not read to the end";
+  if (counts.planned !== undefined) {
+    return {
+      tone: "good",
+      text: `was a dry run: ${formatRows(counts.planned)} of ${formatCount(counts.read)} would be sent, nothing was.`,
+    };
+  }
+  switch (summary.state) {
+    case "finished":
+      return finishedVerdict(summary);
+    case "stopped":
+      return {
+        tone: "bad",
+        text: `stopped: ${stopReason(summary)}. ${notSent(counts.unprocessed)}${unread}.`,
+      };
+    case "paused":
+    case "interrupted":
+    case "cancelled":
+      return {
+        tone: "attention",
+        text: `is ${summary.state}: ${notSent(counts.unprocessed)}${unread}. Nothing is lost.`,
+      };
+    case "reading":
+    case "draining":
+    case "verifying":
+      return {
+        tone: "attention",
+        text: `is ${summary.state}: ${formatRows(counts.unprocessed)} to go${unread}.`,
+      };
+    default:
+      return summary.state satisfies never;
+  }
+}
+
+function finishedVerdict({ counts }: RunSummary): Verdict {
+  const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
+  const landed = counts.added + counts.duplicate;
+  if (counts.read === 0) return { tone: "bad", text: "finished: there was nothing to read." };
+  if (counts.unknown > 0) {
+    const others = lost === 0 ? "" : `, ${formatCount(lost)} did not make it`;
+    return {
+      tone: "attention",
+      text: `finished, but ${isOrAre(counts.unknown)} unknown: ${formatCount(landed)} of ${formatRows(counts.read)} landed exactly once${others}.`,
+    };
+  }
+  if (lost > 0) {
+    return {
+      tone: "attention",
+      text: `finished: ${formatCount(landed)} of ${formatRows(counts.read)} landed exactly once, ${formatCount(lost)} did not make it.`,
+    };
+  }
+  if (counts.added === 0) {
+    return { tone: "good", text: "finished: every row had been added before, nothing was sent." };
+  }
+  return { tone: "good", text: "finished: every row landed exactly once." };
+}
+
+function isOrAre(rows: number): string {
+  return `${formatRows(rows)} ${rows === 1 ? "is" : "are"}`;
+}
+
+function notSent(rows: number): string {
+  return `${formatRows(rows)} ${rows === 1 ? "was" : "were"} not sent`;
+}
+
+/** What stopped a run is the first of its errors. */
+function stopReason(summary: RunSummary): string {
+  const reason = summary.errors[0]?.example ?? "too many errors";
+  return visible(reason).replace(/\.$/, "");
+}
+
+function countLines(summary: RunSummary, colors: Colors): string[] {
+  const shown = ROW_STATUSES.filter((status) => status === "added" || (summary.counts[status] ?? 0) > 0);
+  return alignedColumns(
+    [
+      ["read", formatCount(summary.counts.read), ""],
+      ...shown.map((status) => {
+        const rows = summary.counts[status] ?? 0;
+        const paint = rows === 0 ? String : paintStatus(colors, status);
+        return [paint(status), formatCount(rows), rows === 0 ? "" : colors.dim(statusMeaning(status))];
+      }),
+    ],
+    { align: ["left", "right"], indent: "  " },
+  );
+}
+
+function errorLines(summary: RunSummary, look: SummaryLook, colors: Colors): string[] {
+  const shown = summary.errors.slice(0, MOST_LINES);
+  if (shown.length === 0) return [];
+  const widest = Math.max(...shown.map(({ code }) => visible(code).length));
+  const room = Math.max(30, look.columns - widest - 14);
+  return [
+    colors.bold("Errors"),
+    ...alignedColumns(
+      shown.map(({ code, count, example }) => [
+        visible(code),
+        formatCount(count),
+        fit(visible(example), room),
+      ]),
+      { align: ["left", "right"], indent: "  " },
+    ),
+    ...more(summary.errors.length, "kinds"),
+  ];
+}
+
+function draftLines(summary: RunSummary, colors: Colors): string[] {
+  const shown = summary.drafts.slice(0, MOST_LINES);
+  if (shown.length === 0) return [];
+  return [
+    colors.bold("Drafts"),
+    ...shown.map((draft) => `  ${draftLine(draft)}`),
+    ...more(summary.drafts.length, "drafts"),
+  ];
+}
+
+function draftLine(draft: SummaryDraft): string {
+  const where =
+    draft.draftDatasetId === null
+      ? `dataset group ${draft.datasetGroupId}: no draft known`
+      : `dataset group ${draft.datasetGroupId}: ${formatRows(draft.rows)} added to draft ${draft.draftDatasetId}`;
+  switch (draft.verdict) {
+    case "confirmed":
+      return where;
+    case "held":
+      return `${where}; unknown rows are held`;
+    default:
+      return draft.verdict satisfies never;
+  }
+}
+
+function warningLines(summary: RunSummary, colors: Colors): string[] {
+  return [
+    ...summary.warnings
+      .slice(0, MOST_LINES)
+      .map((warning) => `${colors.yellow("warning:")} ${visible(warning)}`),
+    ...more(summary.warnings.length, "warnings"),
+  ];
+}
+
+function factLines(summary: RunSummary, colors: Colors): string[] {
+  const { limitPerSecond, achievedPerSecond } = summary.rate;
+  const limit = limitPerSecond === null ? "no limit" : `limit ${formatRate(limitPerSecond)}`;
+  const pace = achievedPerSecond === null ? "nothing sent" : `${formatRate(achievedPerSecond)}, ${limit}`;
+  const facts: [string, string][] = [
+    [wasRunning(summary.state) ? "Running" : "Took", `${formatDuration(summary.durationMs)} (${pace})`],
+  ];
+  if (summary.reportDir !== null) {
+    facts.push(["Report", `${visible(summary.reportDir)}: ${reportFiles(summary).join(", ")}`]);
+  }
+  return alignedColumns(facts.map(([name, text]) => [colors.bold(name), text]));
+}
+
+function wasRunning(state: RunState): boolean {
+  return state === "reading" || state === "draining" || state === "verifying";
+}
+
+/** Those of the report's files that there are: the same rule that the report is written by. */
+function reportFiles({ counts }: RunSummary): string[] {
+  return [
+    "rows.csv",
+    ...(counts.invalid + counts.rejected + counts.failed > 0 ? ["failed.csv"] : []),
+    ...(counts.unknown > 0 ? ["unknown.csv"] : []),
+    ...(counts.unprocessed > 0 ? ["unprocessed.csv"] : []),
+    "summary.json",
+  ];
+}
+
+function nextLines(summary: RunSummary, colors: Colors): string[] {
+  if (summary.next.length === 0) return [];
+  return [colors.bold("Next"), ...summary.next.map((command) => `  ${visible(command)}`)];
+}
+
+function more(length: number, what: string): string[] {
+  return length > MOST_LINES
+    ? [`  and ${formatCount(length - MOST_LINES)} more ${what}: see summary.json`]
+    : [];
+}
