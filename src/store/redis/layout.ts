@@ -10,7 +10,7 @@
  *   {p}:r:<run>:s:<n>    string  1,000 results of 20 bytes
  *   {p}:r:<run>:i:<n>    hash    identity of 128 rows             {p}:r:<run>:t:<n>  hash  their texts
  *   {p}:l:<xxxx>         hash    ledger entries, by the first two bytes of their key
- *   {p}:sending          zset    entries that are sending -> until when
+ *   {p}:sending          set     keys of the entries that are sending
  *   {p}:groups           hash    group key -> group               {p}:g:<group>      hash  its bookkeeping
  *   {p}:g:<group>:u      set     keys of the group's unknown entries
  *   {p}:limit:<name>     hash    next free slot, pause            {p}:limit:<name>:s hash  sender -> rate and last sign

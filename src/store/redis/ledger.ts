@@ -9,6 +9,7 @@ import {
   MAX_ATTEMPTS,
   modeNumber,
   readEntry,
+  replyBytes,
   replyList,
   replyNumber,
   resultText,
@@ -21,9 +22,8 @@ import { settleScript } from "./scripts/settle.ts";
 import { sweepScript } from "./scripts/sweep.ts";
 
 const MAX_BATCH = 128;
-const CLAIM_BYTES = 42;
-const SETTLE_BYTES = 49;
-const SWEEP_ENTRIES = 1000;
+const CLAIM_BYTES = 46;
+const SETTLE_BYTES = 53;
 
 const RETRY_IN_MS = { draft: 200, sending: 500 };
 
@@ -71,11 +71,12 @@ export function createLedger(runner: ScriptRunner): RedisLedger {
     },
     sweep: async () => {
       let changed = 0;
-      for (let from = 0; from >= 0;) {
-        const reply = replyList(await runner.run(sweepScript, from, SWEEP_ENTRIES));
+      let from = "0";
+      do {
+        const reply = replyList(await runner.run(sweepScript, from));
         changed += replyNumber(reply[0]);
-        from = replyNumber(reply[1]);
-      }
+        from = replyBytes(reply[1]).toString();
+      } while (from !== "0");
       return changed;
     },
     close: (reason) => {
@@ -100,6 +101,7 @@ function writeClaim(into: Buffer, request: ClaimRequest, texts: TextList): void 
   into.writeUInt16LE(texts.place(request.runId), 36);
   into.writeUInt16LE(texts.place(request.group), 38);
   into.writeUInt16LE(texts.place(request.limiter), 40);
+  into.write(request.key, 42, 4, "latin1");
 }
 
 function writeSettlement(into: Buffer, request: SettleRequest, texts: TextList): void {
@@ -117,6 +119,7 @@ function writeSettlement(into: Buffer, request: SettleRequest, texts: TextList):
   into.writeUInt16LE(texts.place(request.runId), 43);
   into.writeUInt16LE(texts.place(request.group), 45);
   into.writeUInt16LE(texts.place(settlementText(settlement)), 47);
+  into.write(request.key, 49, 4, "latin1");
 }
 
 function settlementText(settlement: Settlement): string {

@@ -3,21 +3,21 @@
  * is either waited for or, when its sender is gone or out of time, called unknown. Checks and their order are the
  * port's; one record is one claim, atomic and answered by itself.
  *
- * ARGV[1]: records of key, token, row, hold ms, owner, and the places in ARGV of run id, group key and limiter.
+ * ARGV[1]: records of key, token, row, hold ms, owner, the places in ARGV of run id, group key
+ * and limiter, and the bucket.
  */
 import { CLAIM_ANSWERS } from "../layout.ts";
 import type { Script } from "../script.ts";
-import { CLOCK, ENTRIES, GROUPS, LEASES, RUNS } from "./prelude.ts";
+import { CLOCK, LEASES } from "./shared/clock.ts";
+import { ENTRIES, GROUPS, LOST_SENDERS } from "./shared/entries.ts";
+import { RUNS } from "./shared/runs.ts";
 
 /** Stands in the report for rows held because an earlier request's outcome is not known. */
 const HELD_TEXT = "held\\0an earlier request for this row has an unknown outcome";
 
-export const WORKER_LOST_TEXT =
-  "worker_lost\\0the process that sent the row was lost before it knew the outcome";
-
 export const claimScript: Script = {
   name: "claim",
-  lua: `${CLOCK}${LEASES}${RUNS}${ENTRIES}${GROUPS}
+  lua: `${CLOCK}${LEASES}${RUNS}${ENTRIES}${GROUPS}${LOST_SENDERS}
 local pauses = {}
 local function pauseOf(limiter)
   local rest = pauses[limiter]
@@ -28,7 +28,7 @@ local function pauseOf(limiter)
   return rest
 end
 
-local function claim(key, token, row, hold, owner, runId, groupKey, limiter)
+local function claim(bucket, key, token, row, hold, owner, runId, groupKey, limiter)
   local run = runById(runId)
   if not run or not RUNNING[run.state] then return ${CLAIM_ANSWERS.stopped} end
   if FINAL[statusOf(run, row)] then return ${CLAIM_ANSWERS.done} end
@@ -36,44 +36,38 @@ local function claim(key, token, row, hold, owner, runId, groupKey, limiter)
   if pause > 0 then return ${CLAIM_ANSWERS.paused} + math.ceil(pause) end
   local group = groupByKey(groupKey)
   if not group or group.phase == 'new' then return ${CLAIM_ANSWERS.waitDraft} end
-  local entry = readEntry(key)
-  if group.phase == 'solo' and group.draft == 0 then
-    local own = entry and entry.state == SENDING and entry.token == token and 1 or 0
-    if group.sending > own then return ${CLAIM_ANSWERS.waitDraft} end
+  local entry = readEntry(bucket, key)
+  local state = stateOf(entry)
+  local own = state == SENDING and tokenOf(entry) == token
+  if group.phase == 'solo' and group.draft == noBytes and group.sending > (own and 1 or 0) then
+    return ${CLAIM_ANSWERS.waitDraft}
   end
   if not entry then
-    moveEntry(key, nil, { state = SENDING, run = run.seq, row = row, group = group.seq, draft = group.draft,
-      token = token, owner = owner, ['until'] = now + hold })
+    moveEntry(group, bucket, key, false, struct.pack('<BI4I4I4c6c8I4I6', SENDING, run.seq, row, group.seq, group.draft,
+      token, owner, now + hold))
     return ${CLAIM_ANSWERS.claimed}
   end
-  local sameRow = entry.run == run.seq and entry.row == row
-  if entry.state == LANDED then
-    setResult(run, row, sameRow and ADDED or DUPLICATE, nil, entry.draft, 0, '')
+  if own then return ${CLAIM_ANSWERS.claimed} end
+  local sameRow = isRow(entry, run.seq, row)
+  if state == LANDED then
+    setResult(run, row, sameRow and ADDED or DUPLICATE, false, sub(entry, 14, 19), 0, '')
     return sameRow and ${CLAIM_ANSWERS.addedOwn} or ${CLAIM_ANSWERS.addedBefore}
   end
-  if entry.state == UNSURE then
-    setResult(run, row, UNKNOWN, nil, 0, 0, '${HELD_TEXT}')
-    return ${CLAIM_ANSWERS.unknown}
+  if state == SENDING then
+    if not sameRow and not isLost(entry) then return ${CLAIM_ANSWERS.waitSending} end
+    loseEntry(bucket, key, entry)
   end
-  if entry.token == token then return ${CLAIM_ANSWERS.claimed} end
-  if sameRow or now > entry['until'] or not isHeld(entry.owner) then
-    toUnknown(key, entry)
-    local other = runBySeq(entry.run)
-    if other and not FINAL[statusOf(other, entry.row)] then
-      setResult(other, entry.row, UNKNOWN, nil, 0, 0, '${WORKER_LOST_TEXT}')
-    end
-    setResult(run, row, UNKNOWN, nil, 0, 0, '${WORKER_LOST_TEXT}')
-    return ${CLAIM_ANSWERS.unknown}
-  end
-  return ${CLAIM_ANSWERS.waitSending}
+  setResult(run, row, UNKNOWN, false, noBytes, 0, '${HELD_TEXT}')
+  return ${CLAIM_ANSWERS.unknown}
 end
 
 local answers = {}
 local at, packed = 1, ARGV[1]
-local key, token, row, hold, owner, run, group, limiter
-for n = 1, #packed / 42 do
-  key, token, row, hold, owner, run, group, limiter, at = struct.unpack('<c16c8I4I4I4I2I2I2', packed, at)
-  answers[n] = claim(key, token, row, hold, owner, ARGV[run], ARGV[group], ARGV[limiter])
+local key, token, row, hold, owner, run, group, limiter, bucket
+for n = 1, #packed / 46 do
+  key, token, row, hold, owner, run, group, limiter, bucket, at =
+    struct.unpack('<c16c8I4I4I4I2I2I2c4', packed, at)
+  answers[n] = claim(bucket, key, token, row, hold, owner, ARGV[run], ARGV[group], ARGV[limiter])
 end
 flushRuns()
 flushGroups()

@@ -1,6 +1,7 @@
 /** Rules of groups: one process at a time looks after the draft; another draft starts its count anew. */
 import type { Script } from "../script.ts";
-import { CLOCK, ENTRIES, GROUPS, LEASES } from "./prelude.ts";
+import { CLOCK, LEASES } from "./shared/clock.ts";
+import { ENTRIES, GROUPS } from "./shared/entries.ts";
 
 /** ARGV: group key. Answers fields and values; none when nobody has seen the group. */
 export const readGroupScript: Script = {
@@ -44,7 +45,7 @@ export const setGroupScript: Script = {
 local group = groupByKey(ARGV[1], true)
 local draft, baseline = ARGV[3], ARGV[4]
 redis.call('HSET', group.key, 'phase', ARGV[2], 'checked', now)
-local another = draft ~= '' and tonumber(draft) ~= group.draft
+local another = draft ~= '' and struct.pack('<I6', tonumber(draft)) ~= group.draft
 if another then
   redis.call('HSET', group.key, 'draft', draft)
   redis.call('HDEL', group.key, 'baseline')

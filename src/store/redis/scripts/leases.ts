@@ -1,6 +1,6 @@
 /** Rules of leases: a number names one process, once; a lease that ran out or was ended is never held again. */
 import type { Script } from "../script.ts";
-import { CLOCK, LEASES } from "./prelude.ts";
+import { CLOCK, LEASES } from "./shared/clock.ts";
 
 /** How long the holder of a lost lease can still be read, for people who ask who it was. */
 const REMEMBER_MS = 24 * 60 * 60 * 1000;

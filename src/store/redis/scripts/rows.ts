@@ -1,7 +1,9 @@
 /** Rules of rows: stored once, whatever the batch they come in; read in order; given up only while nothing is sent. */
 import { BLOCK_ROWS, CHUNK_ROWS, RESULT_BYTES } from "../layout.ts";
 import type { Script } from "../script.ts";
-import { CLOCK, ENTRIES, RUNS } from "./prelude.ts";
+import { CLOCK } from "./shared/clock.ts";
+import { ENTRIES } from "./shared/entries.ts";
+import { RUNS, WINDOW_BYTES } from "./shared/runs.ts";
 
 /**
  * ARGV[1]: run id; ARGV[2]: records of row, status, draft, length of identity, place in ARGV of text;
@@ -13,44 +15,27 @@ export const putRowsScript: Script = {
 local run = runById(ARGV[1])
 if not run then return 0 end
 local packed, identities = ARGV[2], ARGV[3]
-local chunkKey, chunk
-local first, last, buffer = nil, nil, {}
-local blocks, seen, highest = {}, {}, 0
-
--- Records that follow each other are written as one string.
-local function writeBuffer()
-  if first then redis.call('SETRANGE', chunkKey, first, table.concat(buffer)) end
-  first, last, buffer = nil, nil, {}
-end
-
+local blocks, highest = {}, 0
 local at, from = 1, 1
 local row, status, draft, length, text
 for n = 1, #packed / 15 do
-  row, status, draft, length, text, at = struct.unpack('<I4BI6I2I2', packed, at)
-  local key, offset = place(run, row)
-  if key ~= chunkKey then
-    writeBuffer()
-    chunkKey, chunk = key, redis.call('GET', key)
-    if not chunk then
+  row, status, draft, length, text, at = struct.unpack('<I4Bc6I2I2', packed, at)
+  if statusOf(run, row) == 0 then
+    local window, place = windowOf(run, row)
+    if window.bytes == '' then
       -- At full length at once: a string that grows is given up to twice what it needs.
-      redis.call('SETRANGE', key, ${CHUNK_ROWS * RESULT_BYTES - 1}, '\\0')
-      chunk = ''
+      redis.call('SETRANGE', window.key, ${CHUNK_ROWS * RESULT_BYTES - 1}, '\\0')
+      window.bytes = string.rep('\\0', ${WINDOW_BYTES})
     end
-  end
-  local head = string.byte(chunk, offset + 1) or 0
-  if head == 0 and not seen[row] then
-    seen[row] = true
-    if last ~= offset then writeBuffer() end
-    first = first or offset
-    last = offset + ${RESULT_BYTES}
     local flag = 0
     if ARGV[text] ~= '' then
-      local textKey, field = textPlace(run, row)
-      redis.call('HSET', textKey, field, ARGV[text])
+      local key, field = textPlace(run, row)
+      redis.call('HSET', key, field, ARGV[text])
       flag = 64
     end
-    buffer[#buffer + 1] = struct.pack('<BI2I2I3I6I6', status + flag, 0, 0, 0, draft, status == QUEUED and 0 or now)
-    move(run, 0, status)
+    writeIn(window, place, char(status + flag) .. '\\0\\0\\0\\0\\0\\0\\0' .. draft ..
+      (status == QUEUED and noBytes or nowBytes))
+    count(run, 0, status)
     local number = floor((row - 1) / ${BLOCK_ROWS})
     local block = blocks[number]
     if not block then
@@ -58,12 +43,11 @@ for n = 1, #packed / 15 do
       blocks[number] = block
     end
     block[#block + 1] = (row - 1) % ${BLOCK_ROWS}
-    block[#block + 1] = string.sub(identities, from, from + length - 1)
+    block[#block + 1] = sub(identities, from, from + length - 1)
     if row > highest then highest = row end
   end
   from = from + length
 end
-writeBuffer()
 for number, block in pairs(blocks) do
   redis.call('HSET', run.key .. ':i:' .. number, unpack(block))
 end
@@ -93,7 +77,8 @@ local found, read = { 0 }, 0
 local identityKey, identities, texts
 local chunks = 0
 while row <= highest and read < limit and chunks < ${SCAN_CHUNKS} do
-  local chunkKey, offset = place(run, row)
+  local chunkKey = run.key .. ':s:' .. floor((row - 1) / ${CHUNK_ROWS})
+  local offset = (row - 1) % ${CHUNK_ROWS} * ${RESULT_BYTES}
   local chunk = redis.call('GET', chunkKey) or ''
   chunks = chunks + 1
   repeat
@@ -140,9 +125,9 @@ local key, row
 for n = 1, #packed / 20 do
   key, row, at = struct.unpack('<c16I4', packed, at)
   if statusOf(run, row) == QUEUED then
-    local entry = readEntry(key)
-    if not (entry and entry.state == SENDING and entry.run == run.seq and entry.row == row) then
-      setResult(run, row, UNPROCESSED, nil, 0, 0, '')
+    local entry = readEntry(bucketOf(key), key)
+    if not (stateOf(entry) == SENDING and isRow(entry, run.seq, row)) then
+      setResult(run, row, UNPROCESSED, false, noBytes, 0, '')
       marked = marked + 1
     end
   end

@@ -1,7 +1,9 @@
 /** Rules of runs: one id, one import; a state changes only from where the caller thinks it is. */
 import { BLOCK_ROWS, CHUNK_ROWS } from "../layout.ts";
 import type { Script } from "../script.ts";
-import { CLOCK, ENTRIES, LEASES, RUNS } from "./prelude.ts";
+import { CLOCK, LEASES } from "./shared/clock.ts";
+import { ENTRIES } from "./shared/entries.ts";
+import { RUNS } from "./shared/runs.ts";
 
 /** A run as one list: fields and values of its hash, then of its warnings; and whether its owner's lease is held. */
 const READ_RUN = `
@@ -91,8 +93,8 @@ local run = runById(ARGV[1])
 if not run then return 1 end
 if RUNNING[run.state] or run.state == 'verifying' then return 0 end
 if tonumber(redis.call('HGET', run.key, 'c' .. UNKNOWN) or 0) > 0 then return 0 end
-for _, key in ipairs(redis.call('ZRANGE', base .. ':sending', 0, -1)) do
-  if readEntry(key).run == run.seq then return 0 end
+for _, key in ipairs(redis.call('SMEMBERS', base .. ':sending')) do
+  if struct.unpack('<I4', readEntry(bucketOf(key), key), 2) == run.seq then return 0 end
 end
 redis.call('HSET', base .. ':trash', run.seq, redis.call('HGET', run.key, 'highest') or 0)
 redis.call('ZREM', base .. ':runs', ARGV[1])

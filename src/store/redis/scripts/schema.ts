@@ -4,7 +4,7 @@
  */
 import { SCHEMA_VERSION } from "../layout.ts";
 import type { Script } from "../script.ts";
-import { CLOCK } from "./prelude.ts";
+import { CLOCK } from "./shared/clock.ts";
 
 /** Lua that carries a store of the version before to the named one; runs in one step with marking it. */
 const MIGRATIONS: ReadonlyMap<number, string> = new Map();

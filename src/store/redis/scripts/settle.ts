@@ -3,11 +3,13 @@
  * whatever the ledger says (the server has the row); every other settlement counts only for the token that claimed.
  *
  * ARGV[1]: records of key, token, row, kind, mode, attempts, HTTP status, duration, draft, and the places in ARGV of
- * run id, group key, text, and the text for an addition that nobody waited for.
+ * run id, group key and text, and the bucket.
  */
 import { SETTLE_KINDS } from "../layout.ts";
 import type { Script } from "../script.ts";
-import { CLOCK, ENTRIES, GROUPS, RUNS } from "./prelude.ts";
+import { CLOCK } from "./shared/clock.ts";
+import { ENTRIES, GROUPS } from "./shared/entries.ts";
+import { RUNS } from "./shared/runs.ts";
 
 const kind = (name: (typeof SETTLE_KINDS)[number]): number => SETTLE_KINDS.indexOf(name) + 1;
 
@@ -16,45 +18,52 @@ const LATE_TEXT = "landed_late\\0the server confirmed the row after its claim wa
 export const settleScript: Script = {
   name: "settle",
   lua: `${CLOCK}${RUNS}${ENTRIES}${GROUPS}
-local function settleAdded(run, group, key, token, row, facts, draft, mode, text)
-  local entry = readEntry(key)
-  if entry and entry.state == LANDED and entry.token == token then return end
-  if not entry or entry.token ~= token then text = '${LATE_TEXT}' end
-  if group.draft == 0 then
+local function settleAdded(run, group, bucket, key, token, row, facts, draft, mode, text)
+  local entry = readEntry(bucket, key)
+  local own = entry and tokenOf(entry) == token
+  if own and stateOf(entry) == LANDED then return end
+  if group.draft == noBytes then
     group.draft = draft
-    redis.call('HSET', group.key, 'draft', draft)
+    redis.call('HSET', group.key, 'draft', string.format('%.0f', struct.unpack('<I6', draft)))
   end
-  if group.draft == draft then group.moved.added = group.moved.added + 1 end
-  -- An addition of a removed run still belongs to it: its number is on the entry, if it is this token's.
-  local seq = run and run.seq or (entry and entry.token == token and entry.run) or 0
-  moveEntry(key, entry, { state = LANDED, run = seq, row = row, group = group.seq, draft = draft, token = token })
+  if group.draft == draft then group.addedMoved = group.addedMoved + 1 end
+  if own then
+    moveEntry(group, bucket, key, entry, char(LANDED) .. sub(entry, 2, 13) .. draft .. token)
+  else
+    text = '${LATE_TEXT}'
+    moveEntry(group, bucket, key, entry,
+      struct.pack('<BI4I4I4c6c8', LANDED, run and run.seq or 0, row, group.seq, draft, token))
+  end
   if run then setResult(run, row, ADDED, facts, draft, mode, text) end
 end
 
-local function settle(run, groupKey, key, token, row, kind, facts, draft, mode, text)
+local function settle(run, groupKey, bucket, key, token, row, kind, facts, draft, mode, text)
+  local group = groupByKey(groupKey, true)
   if kind == ${kind("added")} then
-    return settleAdded(run, groupByKey(groupKey, true), key, token, row, facts, draft, mode, text)
+    return settleAdded(run, group, bucket, key, token, row, facts, draft, mode, text)
   end
-  local entry = readEntry(key)
-  if not entry or entry.token ~= token or entry.state == LANDED then return end
-  local status
+  local entry = readEntry(bucket, key)
+  if not entry or tokenOf(entry) ~= token then return end
+  local state, status = stateOf(entry)
+  if state == LANDED then return end
   if kind == ${kind("unknown")} then
-    if entry.state ~= SENDING then return end
-    toUnknown(key, entry)
+    if state ~= SENDING then return end
+    toUnknown(group, bucket, key, entry)
     status = UNKNOWN
   else
-    moveEntry(key, entry, nil)
+    moveEntry(group, bucket, key, entry, false)
     status = kind == ${kind("rejected")} and REJECTED or kind == ${kind("failed")} and FAILED or QUEUED
   end
-  if run then setResult(run, row, status, facts, 0, 0, text) end
+  if status == QUEUED then facts = sub(facts, 1, 2) .. '\\0\\0\\0\\0\\0' end
+  if run then setResult(run, row, status, facts, noBytes, 0, text) end
 end
 
 local at, packed = 1, ARGV[1]
-local key, token, row, kind, mode, attempts, http, duration, draft, run, group, text
-for n = 1, #packed / 49 do
-  key, token, row, kind, mode, attempts, http, duration, draft, run, group, text, at =
-    struct.unpack('<c16c8I4BBI2I2I3I6I2I2I2', packed, at)
-  settle(runById(ARGV[run]), ARGV[group], key, token, row, kind, { attempts, http, duration }, draft, mode, ARGV[text])
+local key, token, row, kind, mode, facts, draft, run, group, text, bucket
+for n = 1, #packed / 53 do
+  key, token, row, kind, mode, facts, draft, run, group, text, bucket, at =
+    struct.unpack('<c16c8I4BBc7c6I2I2I2c4', packed, at)
+  settle(runById(ARGV[run]), ARGV[group], bucket, key, token, row, kind, facts, draft, mode, ARGV[text])
 end
 flushRuns()
 flushGroups()

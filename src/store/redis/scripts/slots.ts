@@ -3,7 +3,7 @@
  * the last 10 s asks for. A pause moves the next free slot and holds back rows that have theirs already (claim looks).
  */
 import type { Script } from "../script.ts";
-import { CLOCK } from "./prelude.ts";
+import { CLOCK } from "./shared/clock.ts";
 
 const SENDER_MEMORY_MS = 10_000;
 
