@@ -44,6 +44,7 @@ export type ApiAnswer<T> =
     };
 
 export interface ApiCall {
+  /** Aborting rejects the call with the signal's reason, even if its request has left. */
   signal?: AbortSignal;
 }
 

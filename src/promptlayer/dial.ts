@@ -1,6 +1,6 @@
 /** Opens connections: TCP, an HTTP proxy's tunnel where there is one, TLS. No request of the API leaves from here. */
 import { isIP, type Socket, connect as connectTcp } from "node:net";
-import { connect as connectTls, getCACertificates } from "node:tls";
+import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { Client } from "undici";
 import { describeFault } from "./network-failure.ts";
 
@@ -37,13 +37,20 @@ export class DialFailure extends Error {
 
 export function createDial(target: DialTarget): Dial {
   const { base, proxy, connectTimeoutMs } = target;
-  const ca = target.ca === undefined ? undefined : [...getCACertificates("default"), target.ca];
+  // Made once: to read the certificates anew for each connection takes longer than the rest of a handshake.
+  let trusted: SecureContext | undefined;
+  const trust = (): SecureContext => {
+    trusted ??= createSecureContext(
+      target.ca === undefined ? {} : { ca: [...getCACertificates("default"), target.ca] },
+    );
+    return trusted;
+  };
   const firstHop = proxy ?? base;
-  const secureFirstHop = createTlsUpgrade(firstHop, ca);
+  const secureFirstHop = createTlsUpgrade(firstHop, trust);
   // Plain HTTP is forwarded by a proxy request by request; only TLS needs a tunnel.
   const tunnel =
     proxy !== undefined && base.protocol === "https:"
-      ? { proxy, base, secure: createTlsUpgrade(base, ca) }
+      ? { proxy, base, secure: createTlsUpgrade(base, trust) }
       : undefined;
 
   return async (signal) => {
@@ -73,19 +80,23 @@ export function createDial(target: DialTarget): Dial {
 /** Resumes the last session with the same host, which saves most of a handshake. */
 function createTlsUpgrade(
   host: URL,
-  ca: string[] | undefined,
+  trust: () => SecureContext,
 ): (socket: Socket, signal: AbortSignal) => Promise<Socket> {
   const name = bareHost(host);
   const options = {
     host: name,
     // A server name must not be an address (RFC 6066, section 3).
     ...(isIP(name) === 0 ? { servername: name } : {}),
-    ...(ca === undefined ? {} : { ca }),
     ALPNProtocols: ["http/1.1"],
   };
   let session: Buffer | undefined;
   return async (socket, signal) => {
-    const upgraded = connectTls({ ...options, socket, ...(session === undefined ? {} : { session }) });
+    const upgraded = connectTls({
+      ...options,
+      socket,
+      secureContext: trust(),
+      ...(session === undefined ? {} : { session }),
+    });
     upgraded.on("session", (latest) => {
       session = latest;
     });
