@@ -2,6 +2,7 @@
 import type { SourceOptions } from "../core/source.ts";
 import {
   FIELD_FLAGS,
+  IDENTITY_FIELDS,
   columnNumber,
   columnsError,
   findColumn,
@@ -71,7 +72,7 @@ export class ObjectFields {
   constructor(source: string, options: SourceOptions) {
     this.#source = source;
     this.#choices = { trace: options.traceColumn, span: options.spanColumn, group: options.groupColumn };
-    for (const field of ["trace", "span", "group"] as const) {
+    for (const field of IDENTITY_FIELDS) {
       if (columnNumber(this.#choices[field] ?? "") === undefined) continue;
       throw columnsError(
         `${source} is JSON, whose records have keys and no column numbers`,
@@ -81,19 +82,24 @@ export class ObjectFields {
   }
 
   /**
-   * The field's value in a record, numbers as they are written in `text`; undefined where no key stands for it.
-   * Throws `source_columns` where two do.
+   * What stands in a record, numbers as they are written in `text`; a field that no key stands for is left out.
+   * Throws `source_columns` where two keys could stand for one.
    */
-  find(field: IdentityField, value: JsonObject, text: string | undefined): FoundValue | undefined {
-    const path = this.#path(field, value);
-    if (path === undefined) return undefined;
-    this.#last[field] = path;
-    const found = at(value, path);
-    if (found === null || found === undefined) return { text: "" };
-    if (typeof found === "string") return { text: found };
-    if (typeof found !== "number") return { text: undefined };
-    const whole = text === undefined ? undefined : numbersAsWritten(text);
-    return { text: String(isJsonObject(whole) ? at(whole, path) : found) };
+  read(value: JsonObject, text: string | undefined): Partial<Record<IdentityField, FoundValue>> {
+    const result: Partial<Record<IdentityField, FoundValue>> = {};
+    let asWritten: unknown;
+    for (const field of IDENTITY_FIELDS) {
+      const path = this.#path(field, value);
+      if (path === undefined) continue;
+      this.#last[field] = path;
+      let found = at(value, path);
+      if (typeof found === "number") {
+        asWritten ??= text === undefined ? value : numbersAsWritten(text);
+        found = String(isJsonObject(asWritten) ? at(asWritten, path) : found);
+      }
+      result[field] = { text: typeof found === "string" ? found : found === null ? "" : undefined };
+    }
+    return result;
   }
 
   #path(field: IdentityField, value: JsonObject): Path | undefined {

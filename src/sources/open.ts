@@ -36,36 +36,39 @@ async function withTextHead(
   return { head, whole: done && fault === undefined, all: all() };
 }
 
-/** The rows as far as they go, then the fault that ended their source, whatever else they would have led to. */
-function* untilFault(rows: Iterable<SourceRow>, fault: unknown): Generator<SourceRow> {
+/** The rows before a fault, those included that waited for more records; the fault itself is what counts then. */
+function rowsBeforeFault(maker: RowMaker, rows: SourceRow[]): SourceRow[] {
   try {
-    yield* rows;
+    maker.end(rows);
   } catch {
-    throw fault;
+    // Columns that cannot be told matter less than a source that cannot be read.
   }
-  throw fault;
+  return rows;
 }
 
 async function* sourceRows(
   source: { index: number; name: string; stdin: Readable },
   options: SourceOptions,
   signal: AbortSignal,
-): AsyncGenerator<Generator<SourceRow>> {
+): AsyncGenerator<SourceRow[]> {
   const shownName = source.name === STDIN ? "standard input" : source.name;
   const raw =
     source.name === STDIN ? streamChunks(source.stdin, shownName, signal) : fileChunks(source.name, signal);
+  const maker = new RowMaker({ index: source.index, name: shownName }, options);
+  let rows: SourceRow[] = [];
   try {
     const { head, whole, all } = await withTextHead(decodeText(await unpack(raw, shownName), shownName));
-    const format = chooseFormat(options.format, head, whole);
-    const maker = new RowMaker({ index: source.index, name: shownName }, options);
-    let fault: { error: unknown } | undefined;
-    try {
-      for await (const records of format.records(all, shownName)) yield maker.take(records);
-    } catch (error) {
-      fault = { error };
+    for await (const records of chooseFormat(options.format, head, whole).records(all, shownName)) {
+      maker.take(records, rows);
+      yield rows;
+      rows = [];
     }
+    maker.end(rows);
+    yield rows;
+  } catch (error) {
     signal.throwIfAborted();
-    yield fault === undefined ? maker.end() : untilFault(maker.end(), fault.error);
+    yield rowsBeforeFault(maker, rows);
+    throw error;
   } finally {
     // A read that is still pending would hold up the return of the one that waits for it.
     if (source.name === STDIN) source.stdin.destroy();
@@ -87,39 +90,19 @@ export async function openSources(
   const facts = await Promise.all(names.map(sourceFacts));
   async function* rows(signal: AbortSignal): AsyncGenerator<SourceRow[]> {
     let left = options.limit ?? Infinity;
-    let batch: SourceRow[] = [];
     for (const [index, name] of names.entries()) {
+      if (left <= 0) return;
       let toSkip = options.skip;
-      const source = { index, name, stdin: environment.stdin };
-      try {
-        for await (const some of sourceRows(source, options, signal)) {
-          for (const row of some) {
-            if (left === 0) break;
-            if (toSkip > 0) {
-              toSkip -= 1;
-              continue;
-            }
-            left -= 1;
-            batch.push(row);
-            if (batch.length === BATCH_ROWS) {
-              signal.throwIfAborted();
-              yield batch;
-              batch = [];
-            }
-          }
-          if (left === 0) break;
-          if (batch.length > 0) {
-            yield batch;
-            batch = [];
-          }
+      for await (const some of sourceRows({ index, name, stdin: environment.stdin }, options, signal)) {
+        const wanted = some.slice(toSkip, toSkip + left);
+        toSkip = Math.max(0, toSkip - some.length);
+        left -= wanted.length;
+        for (let from = 0; from < wanted.length; from += BATCH_ROWS) {
+          signal.throwIfAborted();
+          yield wanted.slice(from, from + BATCH_ROWS);
         }
-      } catch (error) {
-        if (batch.length > 0 && !signal.aborted) yield batch;
-        throw error;
+        if (left <= 0) break;
       }
-      if (batch.length > 0) yield batch;
-      batch = [];
-      if (left === 0) return;
     }
   }
   return { names, facts, rows };

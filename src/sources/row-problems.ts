@@ -38,13 +38,13 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Whether a trimmed cell stands for "no ID": empty, `-`, `null`, `\N`, or only zeros. */
 export function isMissing(id: string): boolean {
+  if (/^[1-9A-MO-Za-mo-z]/.test(id)) return false;
   return ALL_ZERO.test(id) || id === "\\N" || id.toLowerCase() === "null";
 }
 
 /** What is wrong with an ID that is not missing, if anything. `what` names it: `trace_id`, `span_id`. */
 export function idProblem(id: string, what: string): RowProblem | undefined {
-  const ordinary = ORDINARY_ID.test(id);
-  if (ordinary && !ROUNDED_NUMBER.test(id)) return undefined;
+  if (ORDINARY_ID.test(id) && !(id.includes(".") && ROUNDED_NUMBER.test(id))) return undefined;
   if (id.length > MAX_ID_CHARS) {
     return problem(
       "id_too_long",

@@ -1,9 +1,9 @@
 /** Records to rows: finds the identity in each, and says what is wrong with those that have none to send. */
 import { undefuseCell } from "../core/spreadsheet-cell.ts";
 import type { SourceOptions, SourceRow } from "../core/source.ts";
-import { noColumn } from "./columns.ts";
+import { FIELD_NAMES, IDENTITY_FIELDS, noColumn } from "./columns.ts";
 import { ObjectFields } from "./object-fields.ts";
-import { excerpt, type JsonObject, type RowProblem, type SourceRecord } from "./record.ts";
+import { excerpt, type RowProblem, type SourceRecord } from "./record.ts";
 import { groupProblem, idProblem, isMissing, problem } from "./row-problems.ts";
 import { identityIsCertain, tableColumns, type TableColumns } from "./table-columns.ts";
 
@@ -21,6 +21,8 @@ interface Identity {
 }
 
 type CellsRecord = Extract<SourceRecord, { kind: "cells" }>;
+type ObjectRecord = Extract<SourceRecord, { kind: "object" }>;
+type BrokenRecord = Extract<SourceRecord, { kind: "broken" }>;
 
 function shown(text: string): string {
   return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
@@ -32,12 +34,13 @@ export class RowMaker {
   readonly #name: string;
   #columns: TableColumns | undefined;
   #fields: ObjectFields | undefined;
-  /** Cell records that wait for the columns to be decided: the first two, with broken ones between. */
-  #firstRecords: SourceRecord[] = [];
+  /** The first record of a table, until the second one helps to tell whether it is a header. */
+  #first: CellsRecord | undefined;
   #traceKeySeen = false;
-  /** Rows of JSON records while none had a trace key. */
-  #keylessRows: SourceRow[] = [];
+  /** The keys of the first JSON record, while none had a trace key. */
   #keylessNames: string[] | undefined;
+  /** Rows that wait for that decision, or for the first trace key. */
+  #waiting: SourceRow[] = [];
 
   constructor(source: { index: number; name: string }, options: SourceOptions) {
     this.#index = source.index;
@@ -45,68 +48,61 @@ export class RowMaker {
     this.#options = options;
   }
 
-  /** Throws `source_columns` where the trace column cannot be told. */
-  *take(records: readonly SourceRecord[]): Generator<SourceRow> {
-    for (const record of records) yield* this.#takeOne(record);
-  }
-
-  /** The rows that were waiting for more records to decide by. Throws like `take`. */
-  *end(): Generator<SourceRow> {
-    const [first] = this.#firstRecords;
-    if (first?.kind === "cells") yield* this.#decideColumns(first, undefined);
-    if (this.#keylessNames !== undefined) throw this.#noTraceKey(this.#keylessNames);
-  }
-
-  *#takeOne(record: SourceRecord): Generator<SourceRow> {
-    switch (record.kind) {
-      case "cells":
-        yield* this.#takeCells(record);
-        return;
-      case "object":
-        yield* this.#takeObject(record);
-        return;
-      case "broken": {
-        const row = this.#row(record.line, { trace: "", span: "", group: "", problem: record.problem });
-        if (this.#firstRecords.length > 0) this.#firstRecords.push(record);
-        else if (this.#keylessNames === undefined) yield row;
-        else this.#keylessRows.push(row);
-        return;
-      }
-      default: {
-        record satisfies never;
+  /**
+   * Appends the records' rows to `rows`. Throws `source_columns` where the trace column cannot be told; the rows before
+   * are appended then.
+   */
+  take(records: readonly SourceRecord[], rows: SourceRow[]): void {
+    for (const record of records) {
+      switch (record.kind) {
+        case "cells":
+          this.#takeCells(record, rows);
+          break;
+        case "object":
+          this.#takeObject(record, rows);
+          break;
+        case "broken":
+          this.#takeBroken(record, rows);
+          break;
+        default:
+          record satisfies never;
       }
     }
   }
 
-  *#takeCells(record: CellsRecord): Generator<SourceRow> {
-    if (this.#columns !== undefined) {
-      yield this.#tableRow(record, this.#columns);
+  /** Appends the rows that were waiting for more records to decide by. Throws like `take`. */
+  end(rows: SourceRow[]): void {
+    if (this.#first !== undefined) this.#decideColumns(this.#first, undefined, rows);
+    if (this.#keylessNames !== undefined) throw noColumn(this.#name, "trace", this.#keylessNames);
+  }
+
+  #takeBroken({ line, problem }: BrokenRecord, rows: SourceRow[]): void {
+    const waiting = this.#first !== undefined || this.#keylessNames !== undefined;
+    (waiting ? this.#waiting : rows).push(this.#row(line, { trace: "", span: "", group: "", problem }));
+  }
+
+  #takeCells(record: CellsRecord, rows: SourceRow[]): void {
+    if (this.#columns === undefined && this.#first === undefined) {
+      this.#first = record;
       return;
     }
-    const first = this.#firstRecords[0];
-    if (first?.kind === "cells") {
-      yield* this.#decideColumns(first, record.cells);
-      if (this.#columns !== undefined) yield this.#tableRow(record, this.#columns);
-    } else {
-      this.#firstRecords.push(record);
-    }
+    const columns = this.#columns ?? this.#decideColumns(this.#first ?? record, record.cells, rows);
+    rows.push(this.#tableRow(record, columns));
   }
 
-  *#decideColumns(first: CellsRecord, second: readonly string[] | undefined): Generator<SourceRow> {
+  #decideColumns(first: CellsRecord, second: readonly string[] | undefined, rows: SourceRow[]): TableColumns {
     const columns = tableColumns(this.#name, first.cells, second, this.#options);
     this.#columns = columns;
-    if (!columns.header) yield this.#tableRow(first, columns);
-    yield* this.#brokenRows();
+    this.#first = undefined;
+    if (!columns.header) rows.push(this.#tableRow(first, columns));
+    this.#release(rows);
+    return columns;
   }
 
-  *#brokenRows(): Generator<SourceRow> {
-    const records = this.#firstRecords;
-    this.#firstRecords = [];
-    for (const record of records) {
-      if (record.kind === "broken") {
-        yield this.#row(record.line, { trace: "", span: "", group: "", problem: record.problem });
-      }
-    }
+  #release(rows: SourceRow[]): void {
+    if (this.#waiting.length === 0) return;
+    rows.push(...this.#waiting);
+    this.#waiting = [];
   }
 
   #tableRow({ line, cells }: CellsRecord, columns: TableColumns): SourceRow {
@@ -125,37 +121,30 @@ export class RowMaker {
     });
   }
 
-  *#takeObject(record: { line: number; value: JsonObject; text?: string }): Generator<SourceRow> {
-    const { line, value, text } = record;
+  #takeObject({ line, value, text }: ObjectRecord, rows: SourceRow[]): void {
     this.#fields ??= new ObjectFields(this.#name, this.#options);
-    const trace = this.#fields.find("trace", value, text);
-    const span = this.#options.unit === "trace" ? undefined : this.#fields.find("span", value, text);
-    const group = this.#fields.find("group", value, text);
-    const identity: Identity = {
-      trace: trace?.text?.trim() ?? "",
-      span: span?.text?.trim() ?? "",
-      group: group?.text?.trim() ?? "",
-    };
-    for (const [what, found] of Object.entries({ trace_id: trace, span_id: span, dataset_group_id: group })) {
-      if (found === undefined || found.text !== undefined) continue;
-      identity.problem = problem("id_not_text", `${what} is neither a text nor a number`);
+    const found = this.#fields.read(value, text);
+    const identity: Identity = { trace: "", span: "", group: "" };
+    for (const field of IDENTITY_FIELDS) {
+      if (field === "span" && this.#options.unit === "trace") continue;
+      const fieldText = found[field]?.text;
+      if (fieldText !== undefined) {
+        identity[field] = fieldText.trim();
+      } else if (found[field] !== undefined) {
+        identity.problem = problem("id_not_text", `${FIELD_NAMES[field]} is neither a text nor a number`);
+      }
     }
     const row = this.#row(line, identity);
-    if (trace !== undefined || this.#traceKeySeen) {
+    if (found.trace !== undefined || this.#traceKeySeen) {
       this.#traceKeySeen = true;
       this.#keylessNames = undefined;
-      yield* this.#keylessRows;
-      this.#keylessRows = [];
-      yield row;
+      this.#release(rows);
+      rows.push(row);
       return;
     }
     this.#keylessNames ??= Object.keys(value);
-    this.#keylessRows.push(row);
-    if (this.#keylessRows.length >= RECORDS_WITHOUT_KEY) throw this.#noTraceKey(this.#keylessNames);
-  }
-
-  #noTraceKey(names: readonly string[]): Error {
-    return noColumn(this.#name, "trace", names);
+    this.#waiting.push(row);
+    if (this.#waiting.length >= RECORDS_WITHOUT_KEY) throw noColumn(this.#name, "trace", this.#keylessNames);
   }
 
   #row(line: number, identity: Identity): SourceRow {

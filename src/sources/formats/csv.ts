@@ -10,7 +10,10 @@ import { isRule } from "./drawn-table.ts";
 const ROW_COUNT = /^\(\d+ rows?\)$/;
 
 function isOrnament(cells: readonly string[]): boolean {
-  return isRule(cells.join("")) || (cells.length === 1 && ROW_COUNT.test(cells[0] ?? ""));
+  const [first = ""] = cells;
+  // Asked of every record: most begin like an ID.
+  if (/^[0-9A-Za-z]/.test(first)) return false;
+  return isRule(cells.join("")) || (cells.length === 1 && ROW_COUNT.test(first.trim()));
 }
 
 function asRecord(record: CsvRecord): SourceRecord | undefined {

@@ -76,7 +76,9 @@ function* lineRecords(lines: readonly Line[]): Generator<SourceRecord> {
 function isWrapper(line: string): boolean {
   const record = parseJsonObject(line, 1);
   if (record.kind !== "object" || Object.keys(record.value).some(namesTrace)) return false;
-  return Object.values(record.value).some((value) => Array.isArray(value) && value.some(isJsonObject));
+  return Object.values(record.value).some(
+    (value) => Array.isArray(value) && (value.length === 0 || value.some(isJsonObject)),
+  );
 }
 
 function isObjectLine(line: string): boolean {
