@@ -1,4 +1,6 @@
 /** Time as the code sees it. Passed in, so that tests decide what time it is. */
+import { setTimeout as delay } from "node:timers/promises";
+
 export interface Clock {
   /** Milliseconds since the epoch; may jump when the machine's clock is set. */
   wallMs(): number;
@@ -7,3 +9,10 @@ export interface Clock {
   /** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** The machine's own clocks. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+};

@@ -1,0 +1,55 @@
+/** From the table of settings to yargs options, and from parsed flags back to raw setting texts. */
+import type { Options } from "yargs";
+import { flagName, SETTINGS, type SettingName } from "../../config/settings.ts";
+
+const NAMES = Object.keys(SETTINGS) as SettingName[];
+
+/** Flags that every command takes. */
+export const GLOBAL_SETTINGS = [
+  "store",
+  "baseUrl",
+  "json",
+  "progress",
+  "logLevel",
+  "quiet",
+  "color",
+] as const satisfies SettingName[];
+
+const GROUP_TITLES = {
+  input: "Input:",
+  sending: "Sending:",
+  output: "Output:",
+  store: "Where:",
+  times: "Times:",
+  serving: "Serving:",
+} as const;
+
+/** yargs options for these settings. Every value is read as a string; parsing and defaults are the settings' own. */
+export function flagOptions(names: readonly SettingName[]): Record<string, Options> {
+  return Object.fromEntries(
+    names.map((name) => {
+      const { flagOnly, alias, help, hidden, group, default: fallback } = SETTINGS[name];
+      const shown = fallback === undefined || flagOnly ? help : `${help} [${fallback}]`;
+      const options: Options = {
+        type: flagOnly ? "boolean" : "string",
+        describe: shown,
+        hidden,
+        group: GROUP_TITLES[group],
+        ...(flagOnly ? {} : { requiresArg: true }),
+        ...(alias === undefined ? {} : { alias }),
+      };
+      return [flagName(name), options];
+    }),
+  );
+}
+
+/** Only flags that were typed. A flag typed twice: the last one holds. */
+export function typedFlags(argv: Readonly<Record<string, unknown>>): Partial<Record<SettingName, string>> {
+  const typed: Partial<Record<SettingName, string>> = {};
+  for (const name of NAMES) {
+    const value = argv[flagName(name)];
+    const last: unknown = Array.isArray(value) ? value.at(-1) : value;
+    if (typeof last === "string" || typeof last === "boolean") typed[name] = String(last);
+  }
+  return typed;
+}

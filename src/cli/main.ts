@@ -1,0 +1,98 @@
+/** The command line: which commands there are, and what becomes of their results and faults. */
+import yargs, { type Argv } from "yargs";
+import { TraceloadError } from "../core/errors.ts";
+import { packageVersion } from "../wire.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { importCommand } from "./commands/import.ts";
+import { reportCommand } from "./commands/report.ts";
+import { sandboxCommand } from "./commands/sandbox.ts";
+import { statusCommand } from "./commands/status.ts";
+import { workerCommand } from "./commands/worker.ts";
+import type { Command } from "./command.ts";
+import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
+import { openSession } from "./session.ts";
+import { useColor } from "./show/color.ts";
+import { exitCodeOfError, renderError } from "./show/error-text.ts";
+
+const COMMANDS: readonly Command[] = [
+  importCommand,
+  statusCommand,
+  reportCommand,
+  workerCommand,
+  doctorCommand,
+  sandboxCommand,
+];
+
+/** Runs what was typed, and exits with its code. */
+export async function main(): Promise<void> {
+  process.exit(await run(process.argv.slice(2)));
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  // A reader of our output that goes away (`| head`) is no fault.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+  });
+  let code = 0;
+  let parser: Argv = yargs([...args])
+    .scriptName("traceload")
+    .usage("$0 <command>\n\nBulk-load traces into PromptLayer datasets: no row twice, none lost.")
+    .parserConfiguration({
+      "camel-case-expansion": false,
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+    })
+    .options(flagOptions(GLOBAL_SETTINGS))
+    .option("config", {
+      type: "string",
+      requiresArg: true,
+      describe: "settings file [traceload.yaml]",
+      group: "Where:",
+    })
+    .version(packageVersion())
+    .alias("h", "help")
+    .strict()
+    .demandCommand(1, "what shall be done?")
+    .recommendCommands()
+    .wrap(Math.min(100, process.stdout.columns ?? 80))
+    .exitProcess(false)
+    .fail((message, error: unknown) => {
+      throw error ?? wrongUsage(message, args);
+    });
+  for (const command of COMMANDS) {
+    parser = parser.command(
+      command.usage,
+      command.describe,
+      (builder) => {
+        let shaped = builder.options(flagOptions(command.settings));
+        if (command.positional !== undefined) {
+          const { name, describe, many } = command.positional;
+          shaped = shaped.positional(name, { type: "string", describe, array: many });
+        }
+        for (const [flag, option] of Object.entries(command.ownFlags ?? {}))
+          shaped = shaped.option(flag, option);
+        for (const [line, help] of command.examples) shaped = shaped.example(`$0 ${line}`, help);
+        return shaped;
+      },
+      async (argv) => {
+        const session = openSession({ argv, arguments: args, environment: process.env, process });
+        code = await command.run(session, argv);
+      },
+    );
+  }
+  try {
+    await parser.parseAsync();
+    return code;
+  } catch (error) {
+    const color = useColor(process.env, process.stderr.isTTY);
+    const verbose = args.some((arg) => /^--log-level[= ]?(debug|trace)$/.test(arg));
+    process.stderr.write(renderError(error, { color, verbose }));
+    return exitCodeOfError(error);
+  }
+}
+
+function wrongUsage(message: string, args: readonly string[]): TraceloadError {
+  const command = COMMANDS.find(({ usage }) => usage.split(" ")[0] === args[0]);
+  const help = command === undefined ? "traceload --help" : `traceload ${args[0] ?? ""} --help`;
+  return new TraceloadError("wrong_usage", message.trim().split("\n").join("; "), { next: help });
+}

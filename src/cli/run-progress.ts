@@ -1,0 +1,84 @@
+/** From what a run tells while it works to what the progress view shows. */
+import { RUNNING_STATES, rowsRead } from "../core/status.ts";
+import type { Progress } from "../wire.ts";
+import type { LimitingFactor, ProgressState } from "./show/progress.ts";
+
+/** The achieved rate is told over this long. */
+const WINDOW_MS = 10_000;
+/** Below this share of the limit, the limit is not what holds the run back. */
+const NEAR_LIMIT = 0.9;
+
+export class RunProgress {
+  readonly #startedAt: number;
+  readonly #concurrency: number;
+  readonly #monotonicMs: () => number;
+  #last: Progress | undefined;
+  #stopping = false;
+  /** Requests answered, over time. */
+  #samples: { at: number; answered: number }[] = [];
+
+  constructor(options: { concurrency: number; monotonicMs: () => number }) {
+    this.#concurrency = options.concurrency;
+    this.#monotonicMs = options.monotonicMs;
+    this.#startedAt = options.monotonicMs();
+  }
+
+  update(progress: Progress): void {
+    this.#last = progress;
+    const at = this.#monotonicMs();
+    this.#samples.push({ at, answered: answeredRows(progress) });
+    while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MS) this.#samples.shift();
+  }
+
+  stopping(): void {
+    this.#stopping = true;
+  }
+
+  /** Over the whole run, per second; undefined when nothing was sent. */
+  overallPerSecond(): number | undefined {
+    const answered = this.#last === undefined ? 0 : answeredRows(this.#last);
+    const seconds = (this.#monotonicMs() - this.#startedAt) / 1000;
+    return answered === 0 || seconds <= 0 ? undefined : answered / seconds;
+  }
+
+  state(): ProgressState | undefined {
+    if (this.#last === undefined) return undefined;
+    const { run, limitPerSecond, inFlight } = this.#last;
+    const stopping = this.#stopping || !RUNNING_STATES.includes(run.state);
+    return {
+      runId: run.runId,
+      phase: stopping && run.finishedAt === undefined ? "stopping" : run.state,
+      counts: run.counts,
+      expected: run.sourceComplete ? { rows: rowsRead(run.counts), exact: true } : undefined,
+      inFlight,
+      limitPerSecond,
+      achievedPerSecond: this.#recentPerSecond(),
+      elapsedMs: this.#monotonicMs() - this.#startedAt,
+      limitedBy: this.#limitedBy(this.#last),
+    };
+  }
+
+  #recentPerSecond(): number {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.at <= first.at) return 0;
+    return ((last.answered - first.answered) * 1000) / (last.at - first.at);
+  }
+
+  #limitedBy({ run, limitPerSecond, pausedMs, inFlight, openingDraft }: Progress): LimitingFactor {
+    if (pausedMs > 0) return { kind: "server_pause", remainingMs: pausedMs };
+    if (openingDraft) return { kind: "draft" };
+    if (limitPerSecond !== undefined && this.#recentPerSecond() >= limitPerSecond * NEAR_LIMIT) {
+      return { kind: "rate" };
+    }
+    if (inFlight >= this.#concurrency) return { kind: "concurrency", requests: this.#concurrency };
+    if (run.counts.queued === 0 && !run.sourceComplete) return { kind: "reading" };
+    return { kind: "none" };
+  }
+}
+
+/** Rows that a request settled, in whichever process. */
+function answeredRows({ run }: Progress): number {
+  const { added, rejected, failed, unknown } = run.counts;
+  return added + rejected + failed + unknown;
+}

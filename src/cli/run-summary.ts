@@ -1,0 +1,82 @@
+/** The last word on a run: its report is written, and its summary printed. */
+import path from "node:path";
+import type { Run, Store } from "../core/store.ts";
+import { TraceloadError } from "../core/errors.ts";
+import { storedReportRows } from "../report/columns.ts";
+import { nextCommands } from "../report/next-commands.ts";
+import { printableJson } from "../report/rows-text.ts";
+import { buildSummary, type RunSummary } from "../report/summary.ts";
+import { runReportDirectory, writeReport, type WrittenReport } from "../report/writer.ts";
+import type { Session } from "./session.ts";
+import { renderSummary } from "./show/summary-text.ts";
+
+export interface RunReportInput {
+  store: Pick<Store, "readRows">;
+  run: Run;
+  /** Where reports go. */
+  directory: string;
+  rate: RunSummary["rate"];
+  /** The import to type again, if it is known here. */
+  importArguments: readonly string[] | undefined;
+}
+
+/** Throws `report_unwritable`. */
+export function writeRunReport(session: Session, input: RunReportInput): Promise<WrittenReport> {
+  const { store, run, directory, rate, importArguments } = input;
+  const { runId } = run;
+  const reportDir = path.relative("", runReportDirectory(directory, runId)) || ".";
+  return writeReport({
+    directory,
+    runId,
+    rows: storedReportRows(store, run),
+    summarize: (tally) =>
+      buildSummary({
+        run,
+        tally,
+        rate: {
+          limitPerSecond: rate.limitPerSecond ?? undefined,
+          achievedPerSecond: rate.achievedPerSecond ?? undefined,
+        },
+        reportDir,
+        next: nextCommands({
+          runId,
+          state: run.state,
+          counts: tally.counts,
+          halt: run.halt,
+          reportDir,
+          importArguments,
+          globalArguments: globalArguments(session),
+        }),
+        dryRun: false,
+        nowMs: Date.now(),
+        signal: session.received(),
+        allowEmpty: session.loaded.settings.allowEmpty,
+      }),
+  });
+}
+
+/** The summary on standard output: for a person, or as one JSON object. */
+export function printSummary(session: Session, summary: RunSummary): void {
+  const { out, loaded } = session;
+  const text = loaded.settings.json
+    ? `${printableJson(summary)}\n`
+    : renderSummary(summary, { color: out.color, columns: out.columns });
+  out.stream.write(text);
+}
+
+/** Flags that later commands need to find the same store; a URL with a password is left to the environment. */
+export function globalArguments({ loaded }: Session): string[] {
+  const { store } = loaded.settings;
+  if (loaded.origins.store !== "flag" || hasPassword(store)) return [];
+  return ["--store", store];
+}
+
+export function hasPassword(url: string): boolean {
+  return URL.canParse(url) && new URL(url).password !== "";
+}
+
+export function nothingToRead(names: readonly string[]): TraceloadError {
+  return new TraceloadError("nothing_to_read", `nothing to read in ${names.join(", ")}`, {
+    next: "if that is fine, add --allow-empty",
+  });
+}

@@ -1,0 +1,92 @@
+/** What every command works with: its settings, its streams, its log, and the signals that end it. */
+import { pino, type Logger } from "pino";
+import pretty from "pino-pretty";
+import { loadSettings, type Environment, type LoadedSettings } from "../../config/load.ts";
+import { typedFlags } from "./flags.ts";
+import { useColor } from "./show/color.ts";
+
+export interface Session {
+  loaded: LoadedSettings;
+  environment: Environment;
+  /** The arguments as typed, to be repeated in "what to type next". */
+  arguments: readonly string[];
+  log: Logger;
+  /** Faults that do not end the command: lost connections, lost locks. */
+  onFault: (error: unknown) => void;
+  /** Aborts at the first SIGINT or SIGTERM; the second ends the process at once. */
+  signal: AbortSignal;
+  /** The signal that was received, if one was. */
+  received(): "SIGINT" | "SIGTERM" | undefined;
+  out: Screen;
+  err: Screen;
+}
+
+export interface Screen {
+  stream: NodeJS.WriteStream;
+  color: boolean;
+  columns: number;
+}
+
+export interface SessionInput {
+  argv: Readonly<Record<string, unknown>>;
+  arguments: readonly string[];
+  environment: Environment;
+  process: NodeJS.Process;
+}
+
+const DEFAULT_COLUMNS = 80;
+const FORCED_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
+
+export function openSession(input: SessionInput): Session {
+  const { argv, environment, process } = input;
+  const config = argv["config"];
+  const loaded = loadSettings({
+    flags: typedFlags(argv),
+    environment,
+    configFile: typeof config === "string" ? config : undefined,
+  });
+  const screen = (stream: NodeJS.WriteStream): Screen => ({
+    stream,
+    color: loaded.settings.color && useColor(environment, stream.isTTY),
+    columns: stream.columns ?? DEFAULT_COLUMNS,
+  });
+  const err = screen(process.stderr);
+  const log = openLog(loaded, err);
+  const stop = new AbortController();
+  let received: "SIGINT" | "SIGTERM" | undefined;
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      // Rows in flight are then unknown; the ledger says so already.
+      if (received !== undefined) process.exit(FORCED_EXIT[name]);
+      received = name;
+      stop.abort(new Error(`received ${name}`));
+    });
+  }
+  return {
+    loaded,
+    environment,
+    arguments: input.arguments,
+    log,
+    onFault: (error) => log.info({ fault: describe(error) }, "a fault that does not end the command"),
+    signal: stop.signal,
+    received: () => received,
+    out: screen(process.stdout),
+    err,
+  };
+}
+
+/** Log lines go to standard error: readable on a terminal, JSON elsewhere. */
+function openLog({ settings }: LoadedSettings, err: Screen): Logger {
+  const level = settings.quiet ? "silent" : settings.logLevel;
+  const options = { level, base: null };
+  if (err.stream.isTTY) {
+    return pino(options, pretty({ destination: err.stream, colorize: err.color, sync: true }));
+  }
+  return pino(options, err.stream);
+}
+
+/** The message only: an error object of a driver may hold a connection's settings, and with them a password. */
+function describe(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? `${String(error.code)}: ` : "";
+  return error instanceof Error ? `${code}${error.message}` : String(error);
+}

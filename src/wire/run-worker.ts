@@ -1,0 +1,121 @@
+/** Puts together this process's work on one run: gate, drafts, attempt loop, queue worker. */
+import { randomBytes } from "node:crypto";
+import { makeAddTrace } from "../../jobs/add-trace.ts";
+import { makeDrafts } from "../app/drafts.ts";
+import type { RunWorker } from "../app/import-run.ts";
+import type { Presence } from "../app/presence.ts";
+import { makeRateGate, type RateGate } from "../app/rate-gate.ts";
+import { parseRunOptions } from "../app/run-options.ts";
+import type { Api } from "../core/api.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Outcome } from "../core/outcome.ts";
+import type { Queues, WorkOptions } from "../core/queue.ts";
+import { RUNNING_STATES } from "../core/status.ts";
+import type { Run, Store, Token } from "../core/store.ts";
+
+export interface RunWorkerParts {
+  store: Store;
+  queues: Queues;
+  api: Api;
+  presence: Presence;
+  clock: Clock;
+  work: WorkOptions;
+  onOutcome: (runId: string, outcome: Outcome) => void;
+  onFault: (error: unknown) => void;
+}
+
+/** What of a run's work in this process can be watched. */
+export interface RunActivity {
+  readonly gate: Pick<RateGate, "inForce" | "pausedMs">;
+  /** Requests under way. */
+  inFlight(): number;
+  /** Whether rows wait for their group's draft. */
+  openingDraft(): boolean;
+}
+
+export interface ObservedRunWorker extends RunWorker {
+  readonly activity: RunActivity;
+}
+
+export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<ObservedRunWorker> {
+  const { store, queues, api, presence, clock, work } = parts;
+  const options = parseRunOptions(run.runId, run.options);
+  const stop = new AbortController();
+  const address = {
+    runId: run.runId,
+    origin: run.origin,
+    createdAt: run.createdAt,
+    limiter: options.limiter,
+  };
+  const owner = () => presence.owner();
+  const gate = makeRateGate({
+    store,
+    limiter: options.limiter,
+    sender: `${owner()}/${run.seq}`,
+    ratePerSecond: options.ratePerSecond,
+    clock,
+  });
+  const takeSlot = (signal: AbortSignal) => gate.take(signal);
+  const drafts = makeDrafts({
+    store,
+    api,
+    clock,
+    takeSlot,
+    owner,
+    run: address,
+    maxAttempts: options.maxAttempts,
+    retryBaseMs: options.retryBaseMs,
+    retryCapMs: options.retryCapMs,
+    halt: async (code, message) => {
+      await store.changeRun(run.runId, { state: "stopped", halt: { code, message } }, RUNNING_STATES);
+    },
+    warn: async (warning) => {
+      await store.changeRun(run.runId, { warning });
+    },
+  });
+  let inFlight = 0;
+  let preparing = 0;
+  const counted: Pick<Api, "addTrace"> = {
+    addTrace: async (row, call) => {
+      inFlight += 1;
+      try {
+        return await api.addTrace(row, call);
+      } finally {
+        inFlight -= 1;
+      }
+    },
+  };
+  const prepareGroup = async (datasetGroupId: number, signal: AbortSignal) => {
+    preparing += 1;
+    try {
+      await drafts.prepare(datasetGroupId, signal);
+    } finally {
+      preparing -= 1;
+    }
+  };
+  const process = makeAddTrace(
+    {
+      store,
+      api: counted,
+      clock,
+      random: Math.random,
+      mintToken: () => randomBytes(8).toString("hex") as Token,
+      takeSlot,
+      prepareGroup,
+      owner,
+      run: address,
+      settings: options,
+      observe: (outcome) => parts.onOutcome(run.runId, outcome),
+    },
+    stop.signal,
+  );
+  const worker = await queues.workOn(run.runId, process, work);
+  return {
+    activity: { gate, inFlight: () => inFlight, openingDraft: () => preparing > 0 && inFlight === 0 },
+    stop: async () => {
+      const closed = worker.close();
+      stop.abort(new Error("told to stop"));
+      await closed;
+    },
+  };
+}
