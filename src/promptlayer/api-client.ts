@@ -77,6 +77,7 @@ export function createApi(options: ApiOptions): Api {
     const hasBody = request.body !== undefined;
     const signal = await send({
       method: hasBody ? "POST" : "GET",
+      host: base.host,
       path: `${pathStart}${request.path}`,
       headers: hasBody ? postHeaders : commonHeaders,
       body: hasBody ? Buffer.from(JSON.stringify(request.body)) : null,
@@ -93,6 +94,7 @@ export function createApi(options: ApiOptions): Api {
     addTrace: (row, attempt) =>
       send({
         method: "POST",
+        host: base.host,
         path: addTracePath,
         headers: postHeaders,
         body: Buffer.from(

@@ -11,6 +11,8 @@ import { describeFault } from "./network-failure.ts";
 
 export interface ExchangeRequest {
   method: "GET" | "POST";
+  /** For messages. */
+  host: string;
   path: string;
   /** Names and values in turn. */
   headers: string[];
@@ -135,8 +137,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   static #expire(this: void, exchange: Exchange): void {
     // After a pause of the process the answer may be waiting in the socket: it is read before the time counts.
     setImmediate(() => {
-      const cause = exchange.#headerLeft ? "no answer" : "no connection";
-      exchange.#end(exchange.#broken("timeout", `${cause} within ${exchange.#request.timeoutMs} ms`));
+      const { host, timeoutMs } = exchange.#request;
+      const missing = exchange.#headerLeft ? "no answer" : `no connection to ${host}`;
+      exchange.#end(exchange.#broken("timeout", `${missing} within ${timeoutMs} ms`));
     });
   }
 

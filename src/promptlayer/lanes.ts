@@ -25,7 +25,7 @@ export interface LaneOptions {
 }
 
 export interface Lane {
-  readonly client: Client;
+  readonly client: Pick<Client, "dispatch">;
   /** Gives the lane back, unused or after a complete answer. */
   release(): void;
   /** Ends the lane and its connection, which is reset: the kernel must not go on delivering what it still holds. */

@@ -3,17 +3,40 @@ import { describe, expect, test, vi } from "vitest";
 import type { AttemptSignal } from "../../src/core/outcome.ts";
 import { attempt, openApi, TEST_KEY } from "../support/api-under-test.ts";
 import { LOCALHOST_CERT } from "../support/localhost-certificate.ts";
-import { ADDED_BODY, httpAnswer, type RawRequest, startRawServer } from "../support/raw-server.ts";
+import {
+  ADDED_BODY,
+  httpAnswer,
+  type RawRequest,
+  type RawServer,
+  startRawServer,
+} from "../support/raw-server.ts";
 
 /** One attempt against a server that answers so. */
-async function attemptAt(
-  answer: (request: RawRequest) => void,
-  options: { timeoutMs?: number } = {},
-): Promise<AttemptSignal> {
+async function attemptAt(answer: (request: RawRequest) => void): Promise<AttemptSignal> {
   const server = await startRawServer(answer);
-  const signal = await attempt(openApi({ baseUrl: `http://127.0.0.1:${server.port}` }), options);
+  const signal = await attempt(openApi({ baseUrl: `http://127.0.0.1:${server.port}` }));
   expect(server.requests).toHaveLength(1);
   return signal;
+}
+
+/**
+ * One attempt of little time against a server that answers so. It goes over a connection that is open already, so that
+ * none of its time is spent on opening one.
+ */
+async function shortAttemptAt(
+  answer: (request: RawRequest) => void,
+  options: { tls?: boolean } = {},
+): Promise<{ signal: AttemptSignal; server: RawServer }> {
+  const server = await startRawServer((request) => {
+    if (server.requests.length > 1) answer(request);
+    else request.socket.write(httpAnswer(201, ADDED_BODY));
+  }, options);
+  const scheme = options.tls === true ? "https" : "http";
+  const api = openApi({ baseUrl: `${scheme}://localhost:${server.port}`, ca: LOCALHOST_CERT });
+  await attempt(api);
+  const signal = await attempt(api, { timeoutMs: 100 });
+  expect(server.requests.map((request) => request.connection)).toEqual([1, 1]);
+  return { signal, server };
 }
 
 describe("after the header has left", () => {
@@ -37,28 +60,18 @@ describe("after the header has left", () => {
     expect(signal).toMatchObject({ phase: "after-header", reason: "connection_lost" });
   });
 
-  test("silence is a timeout, and the connection is reset, not only closed", async () => {
-    const server = await startRawServer(() => {});
-    const api = openApi({ baseUrl: `http://127.0.0.1:${server.port}` });
-    const signal = await attempt(api, { timeoutMs: 100 });
-    expect(signal).toEqual({ phase: "after-header", reason: "timeout", cause: "no answer within 100 ms" });
-    await vi.waitFor(() => expect(server.errors).toEqual(["ECONNRESET"]));
-  });
-
-  test("silence over TLS is a timeout, and the connection is reset, too", async () => {
-    const server = await startRawServer(() => {}, { tls: true });
-    const api = openApi({ baseUrl: `https://localhost:${server.port}`, ca: LOCALHOST_CERT });
-    const signal = await attempt(api, { timeoutMs: 300 });
-    expect(signal).toMatchObject({ phase: "after-header", reason: "timeout" });
-    await vi.waitFor(() => expect(server.errors).toEqual(["ECONNRESET"]));
-  });
+  test.each([false, true])(
+    "silence is a timeout, and the connection is reset, not only closed (TLS: %s)",
+    async (tls) => {
+      const { signal, server } = await shortAttemptAt(() => {}, { tls });
+      expect(signal).toEqual({ phase: "after-header", reason: "timeout", cause: "no answer within 100 ms" });
+      await vi.waitFor(() => expect(server.errors).toEqual(["ECONNRESET"]));
+    },
+  );
 
   test("an answer that is announced and never comes is a timeout", async () => {
-    const signal = await attemptAt(
-      ({ socket }) => socket.write("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"),
-      {
-        timeoutMs: 100,
-      },
+    const { signal } = await shortAttemptAt(({ socket }) =>
+      socket.write("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"),
     );
     expect(signal).toMatchObject({ phase: "after-header", reason: "timeout" });
   });
@@ -68,7 +81,7 @@ describe("an answer without a whole body", () => {
   const half = `HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{"success": true,`;
 
   test("keeps its status when the body stops coming", async () => {
-    const signal = await attemptAt(({ socket }) => socket.write(half), { timeoutMs: 100 });
+    const { signal } = await shortAttemptAt(({ socket }) => socket.write(half));
     expect(signal).toEqual({ phase: "answered", status: 201, retryAfter: undefined, body: undefined });
   });
 

@@ -86,15 +86,17 @@ describe("a connection in use before", () => {
 
 describe("after a failure", () => {
   test("the next request goes over a connection of its own, and gets its own answer", async () => {
-    const server = await startRawServer(({ socket, connection }) => {
-      if (connection > 1) socket.write(httpAnswer(201, ADDED_BODY));
+    const server = await startRawServer(({ socket }) => {
+      if (server.requests.length !== 2) socket.write(httpAnswer(201, ADDED_BODY));
     });
     const api = openApi({ baseUrl: `http://127.0.0.1:${server.port}` });
+    await attempt(api);
     expect(await attempt(api, { timeoutMs: 100 })).toMatchObject({
       phase: "after-header",
       reason: "timeout",
     });
     expect(await attempt(api)).toMatchObject({ phase: "answered", status: 201 });
+    expect(server.requests.map((request) => request.connection)).toEqual([1, 1, 2]);
   });
 
   test("a server that comes back is reached again", async () => {

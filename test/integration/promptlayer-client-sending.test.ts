@@ -100,7 +100,10 @@ describe("a request that did not leave", () => {
   test("is one whose whole time went by while the connection opened", async () => {
     const server = await startRawServer(() => {});
     const signal = await attempt(openApi({ baseUrl: `https://localhost:${server.port}` }), { timeoutMs: 50 });
-    expect(signal).toEqual({ phase: "before-header", cause: "no connection within 50 ms" });
+    expect(signal).toEqual({
+      phase: "before-header",
+      cause: `no connection to localhost:${server.port} within 50 ms`,
+    });
   });
 
   test("is one that was given up before it began", async () => {
