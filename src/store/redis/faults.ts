@@ -1,8 +1,11 @@
 /** What Redis's refusals mean: to be waited out, or a fault to show. */
 import { TraceloadError } from "../../core/errors.ts";
 
-/** Replies of a server that will serve again by itself: starting, failing over, moving slots, in a long script. */
-const PASSING = /^(LOADING|MASTERDOWN|READONLY|TRYAGAIN|CLUSTERDOWN|BUSY|NOREPLICAS)\b/;
+/**
+ * Replies of a server that will serve again by itself: starting, failing over, moving slots, in a long script. Before
+ * version 7 the code of what a script met stands in the middle of the message, after a hyphen.
+ */
+const PASSING = /(?:^|-)(LOADING|MASTERDOWN|READONLY|TRYAGAIN|CLUSTERDOWN|BUSY|NOREPLICAS)\b/;
 
 export function worthWaiting(error: unknown): boolean {
   return error instanceof Error && PASSING.test(error.message);
@@ -15,26 +18,28 @@ export function closedFault(): TraceloadError {
 /** `doing` names the script that was refused. */
 export function redisFault(error: unknown, doing: string): TraceloadError {
   const message = error instanceof Error ? error.message : String(error);
-  if (/^OOM\b/.test(message)) {
+  if (/(?:^|-)OOM\b/.test(message)) {
     return new TraceloadError("store_full", `Redis has reached its maxmemory and refuses writes (${doing})`, {
       next: "redis-cli INFO memory\nredis-cli CONFIG SET maxmemory <more bytes>, then type the same command again",
       cause: error,
     });
   }
-  if (/^MISCONF\b/.test(message)) {
+  if (/(?:^|-)MISCONF\b/.test(message)) {
     return new TraceloadError("store_full", `Redis cannot write to its disk and refuses writes (${doing})`, {
       next: "redis-cli INFO persistence\nMake room on Redis's disk, then type the same command again",
       cause: error,
     });
   }
-  if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(message)) {
+  if (/(?:^|-)(NOAUTH|WRONGPASS|NOPERM)\b/.test(message)) {
     return new TraceloadError("store_unreachable", `Redis refuses this user: ${firstLine(message)}`, {
       next: "Check user and password in --store, TRACELOAD_STORE or REDIS_URL, and the user's ACL (scripts, all keys)",
       cause: error,
     });
   }
   if (
-    /Connection is closed|max retries per request|isn't writeable|ECONN|ETIMEDOUT|ENOTFOUND/i.test(message)
+    /Connection is closed|aborted due to connection close|max retries per request|isn't writeable|ECONN|ETIMEDOUT|ENOTFOUND/i.test(
+      message,
+    )
   ) {
     return new TraceloadError("store_unreachable", `Redis cannot be reached: ${firstLine(message)}`, {
       next: "Start Redis, or name another store with --store",

@@ -1,6 +1,6 @@
 /** Groups on Redis. */
 import type { Groups } from "../../core/store.ts";
-import { replyMap, replyNumber } from "./records.ts";
+import { replyMap, replyNumber } from "./replies.ts";
 import type { ScriptRunner } from "./script.ts";
 import { lockGroupScript, readGroupScript, setGroupScript, unlockGroupScript } from "./scripts/groups.ts";
 

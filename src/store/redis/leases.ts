@@ -1,6 +1,6 @@
 /** Leases on Redis. */
 import type { Lease, LeaseHolder, LeaseId, Leases } from "../../core/store.ts";
-import { replyBytes, replyList, replyNumber } from "./records.ts";
+import { replyBytes, replyList, replyNumber } from "./replies.ts";
 import type { ScriptRunner } from "./script.ts";
 import { endLeaseScript, listLeasesScript, openLeaseScript, renewLeaseScript } from "./scripts/leases.ts";
 

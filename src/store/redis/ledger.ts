@@ -1,20 +1,11 @@
 /** The ledger on Redis: claims and settlements travel in batches, each item judged and answered by itself. */
 import type { RowKey } from "../../core/row.ts";
 import type { ClaimAnswer, ClaimRequest, Ledger, SettleRequest, Settlement } from "../../core/store.ts";
-import { type Batcher, createBatcher } from "./batcher.ts";
+import { createBatcher } from "./batcher.ts";
 import { CLAIM_ANSWERS, SETTLE_KINDS } from "./layout.ts";
-import {
-  durationNumber,
-  leaseNumber,
-  MAX_ATTEMPTS,
-  modeNumber,
-  readEntry,
-  replyBytes,
-  replyList,
-  replyNumber,
-  resultText,
-  TextList,
-} from "./records.ts";
+import { leaseNumber, packCalls, type PackedCall } from "./packing.ts";
+import { durationNumber, MAX_ATTEMPTS, modeNumber, readEntry, resultText } from "./records.ts";
+import { replyBytes, replyList, replyNumber } from "./replies.ts";
 import type { ScriptRunner } from "./script.ts";
 import { claimScript } from "./scripts/claim.ts";
 import { lookupScript } from "./scripts/lookup.ts";
@@ -24,6 +15,8 @@ import { sweepScript } from "./scripts/sweep.ts";
 const MAX_BATCH = 128;
 const CLAIM_BYTES = 46;
 const SETTLE_BYTES = 53;
+/** Digits of the key that name its bucket. */
+const BUCKET_DIGITS = 4;
 
 const RETRY_IN_MS = { draft: 200, sending: 500 };
 
@@ -32,36 +25,26 @@ export interface RedisLedger extends Ledger {
 }
 
 export function createLedger(runner: ScriptRunner): RedisLedger {
-  const claims: Batcher<ClaimRequest, ClaimAnswer> = createBatcher({
+  const claims = createBatcher<PackedCall, ClaimAnswer>({
     maxItems: MAX_BATCH,
-    send: async (requests) => {
-      const texts = new TextList(1);
-      const packed = Buffer.allocUnsafe(requests.length * CLAIM_BYTES);
-      requests.forEach((request, index) => {
-        writeClaim(packed.subarray(index * CLAIM_BYTES, (index + 1) * CLAIM_BYTES), request, texts);
-      });
-      return replyList(await runner.run(claimScript, packed, ...texts.args)).map((answer) =>
+    send: async (calls) =>
+      replyList(await runner.run(claimScript, ...packCalls(calls))).map((answer) =>
         claimAnswer(replyNumber(answer)),
-      );
-    },
+      ),
   });
-
-  const settlements: Batcher<SettleRequest, undefined> = createBatcher({
+  const settlements = createBatcher<PackedCall, undefined>({
     maxItems: MAX_BATCH,
-    send: async (requests) => {
-      const texts = new TextList(1);
-      const packed = Buffer.allocUnsafe(requests.length * SETTLE_BYTES);
-      requests.forEach((request, index) => {
-        writeSettlement(packed.subarray(index * SETTLE_BYTES, (index + 1) * SETTLE_BYTES), request, texts);
-      });
-      await runner.run(settleScript, packed, ...texts.args);
-      return requests.map(() => undefined);
+    send: async (calls) => {
+      await runner.run(settleScript, ...packCalls(calls));
+      return calls.map(() => undefined);
     },
   });
 
   return {
-    claim: (request) => claims.add(request),
-    settle: (request) => settlements.add(request),
+    claim: async (request) => await claims.add(packClaim(request)),
+    settle: async (request) => {
+      await settlements.add(packSettlement(request));
+    },
     lookup: async (keys) => {
       const found = replyList(await runner.run(lookupScript, packKeys(keys)));
       return keys.flatMap((key, index) => {
@@ -92,34 +75,32 @@ function packKeys(keys: readonly RowKey[]): Buffer {
   return packed;
 }
 
-function writeClaim(into: Buffer, request: ClaimRequest, texts: TextList): void {
-  into.write(request.key, 0, 16, "hex");
-  into.write(request.token, 16, 8, "hex");
-  into.writeUInt32LE(request.row, 24);
-  into.writeUInt32LE(Math.ceil(request.holdMs), 28);
-  into.writeUInt32LE(leaseNumber(request.owner), 32);
-  into.writeUInt16LE(texts.place(request.runId), 36);
-  into.writeUInt16LE(texts.place(request.group), 38);
-  into.writeUInt16LE(texts.place(request.limiter), 40);
-  into.write(request.key, 42, 4, "latin1");
+function packClaim(request: ClaimRequest): PackedCall {
+  const bytes = Buffer.allocUnsafe(CLAIM_BYTES);
+  bytes.write(request.key, 0, 16, "hex");
+  bytes.write(request.token, 16, 8, "hex");
+  bytes.writeUInt32LE(request.row, 24);
+  bytes.writeUInt32LE(Math.ceil(request.holdMs), 28);
+  bytes.writeUInt32LE(leaseNumber(request.owner), 32);
+  bytes.write(request.key, 42, BUCKET_DIGITS, "latin1");
+  return { bytes, placesAt: 36, texts: [request.runId, request.group, request.limiter] };
 }
 
-function writeSettlement(into: Buffer, request: SettleRequest, texts: TextList): void {
+function packSettlement(request: SettleRequest): PackedCall {
   const { settlement, facts } = request;
   const added = settlement.kind === "added" ? settlement : undefined;
-  into.write(request.key, 0, 16, "hex");
-  into.write(request.token, 16, 8, "hex");
-  into.writeUInt32LE(request.row, 24);
-  into.writeUInt8(SETTLE_KINDS.indexOf(settlement.kind) + 1, 28);
-  into.writeUInt8(added === undefined ? 0 : modeNumber(added.mode), 29);
-  into.writeUInt16LE(Math.min(facts.attempts, MAX_ATTEMPTS), 30);
-  into.writeUInt16LE(facts.httpStatus ?? 0, 32);
-  into.writeUIntLE(durationNumber(facts.durationMs), 34, 3);
-  into.writeUIntLE(added?.draftDatasetId ?? 0, 37, 6);
-  into.writeUInt16LE(texts.place(request.runId), 43);
-  into.writeUInt16LE(texts.place(request.group), 45);
-  into.writeUInt16LE(texts.place(settlementText(settlement)), 47);
-  into.write(request.key, 49, 4, "latin1");
+  const bytes = Buffer.allocUnsafe(SETTLE_BYTES);
+  bytes.write(request.key, 0, 16, "hex");
+  bytes.write(request.token, 16, 8, "hex");
+  bytes.writeUInt32LE(request.row, 24);
+  bytes.writeUInt8(SETTLE_KINDS.indexOf(settlement.kind) + 1, 28);
+  bytes.writeUInt8(added === undefined ? 0 : modeNumber(added.mode), 29);
+  bytes.writeUInt16LE(Math.min(facts.attempts, MAX_ATTEMPTS), 30);
+  bytes.writeUInt16LE(facts.httpStatus ?? 0, 32);
+  bytes.writeUIntLE(durationNumber(facts.durationMs), 34, 3);
+  bytes.writeUIntLE(added?.draftDatasetId ?? 0, 37, 6);
+  bytes.write(request.key, 49, BUCKET_DIGITS, "latin1");
+  return { bytes, placesAt: 43, texts: [request.runId, request.group, settlementText(settlement)] };
 }
 
 function settlementText(settlement: Settlement): string {

@@ -1,7 +1,8 @@
 /** The limiter on Redis: reservations travel in batches. */
 import type { Limiter, SlotGrant } from "../../core/store.ts";
 import { createBatcher } from "./batcher.ts";
-import { replyList, replyNumber, TextList } from "./records.ts";
+import { packCalls, type PackedCall } from "./packing.ts";
+import { replyList, replyNumber } from "./replies.ts";
 import type { ScriptRunner } from "./script.ts";
 import { pauseScript, slotsScript } from "./scripts/slots.ts";
 
@@ -15,32 +16,28 @@ export interface RedisLimiter extends Limiter {
 }
 
 export function createLimiter(runner: ScriptRunner): RedisLimiter {
-  const reservations = createBatcher<SlotRequest, SlotGrant>({
+  const reservations = createBatcher<PackedCall, SlotGrant>({
     maxItems: MAX_BATCH,
-    send: async (requests) => {
-      const texts = new TextList(1);
-      const packed = Buffer.allocUnsafe(requests.length * SLOT_BYTES);
-      requests.forEach((request, index) => {
-        const at = index * SLOT_BYTES;
-        packed.writeDoubleLE(request.ratePerSecond ?? 0, at);
-        packed.writeUInt32LE(request.count, at + 8);
-        packed.writeUInt16LE(texts.place(request.limiter), at + 12);
-        packed.writeUInt16LE(texts.place(request.sender), at + 14);
-      });
-      const reply = replyList(await runner.run(slotsScript, packed, ...texts.args));
-      return requests.map((_, index) =>
-        grant(replyNumber(reply[index * 2]), replyNumber(reply[index * 2 + 1])),
-      );
+    send: async (calls) => {
+      const reply = replyList(await runner.run(slotsScript, ...packCalls(calls)));
+      return calls.map((_, index) => grant(replyNumber(reply[index * 2]), replyNumber(reply[index * 2 + 1])));
     },
   });
 
   return {
-    reserveSlots: (request) => reservations.add(request),
+    reserveSlots: async (request) => await reservations.add(packReservation(request)),
     pauseLimiter: async (limiter, ms) => {
       await runner.run(pauseScript, limiter, ms);
     },
     close: (reason) => reservations.close(reason),
   };
+}
+
+function packReservation(request: SlotRequest): PackedCall {
+  const bytes = Buffer.allocUnsafe(SLOT_BYTES);
+  bytes.writeDoubleLE(request.ratePerSecond ?? 0, 0);
+  bytes.writeUInt32LE(request.count, 8);
+  return { bytes, placesAt: 12, texts: [request.limiter, request.sender] };
 }
 
 /** Rate 0: no limit. */

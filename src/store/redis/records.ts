@@ -1,31 +1,8 @@
-/** The bytes that scripts take and give: texts sent once per call, results of 20 bytes, entries of the ledger. */
+/** The bytes that lie in Redis: results of 20 bytes with their texts, and entries of the ledger. */
 import type { AddMode } from "../../core/outcome.ts";
-import type { LedgerEntry, LeaseId, StoredRow, Token } from "../../core/store.ts";
+import type { LedgerEntry, StoredRow, Token } from "../../core/store.ts";
 import type { RowKey } from "../../core/row.ts";
 import { ENTRY_STATES, MAX_TEXT_CHARS, statusOf } from "./layout.ts";
-import type { Argument, Reply } from "./script.ts";
-
-/** Texts of one script call, each sent once; records name them by their place in ARGV. */
-export class TextList {
-  readonly args: Argument[] = [];
-  readonly #places = new Map<string, number>();
-  readonly #before: number;
-
-  /** `before`: how many arguments stand before the first text. */
-  constructor(before: number) {
-    this.#before = before;
-  }
-
-  place(text: string): number {
-    let place = this.#places.get(text);
-    if (place === undefined) {
-      this.args.push(text);
-      place = this.#before + this.args.length;
-      this.#places.set(text, place);
-    }
-    return place;
-  }
-}
 
 /** Code and message as scripts store them; cut to 500 characters, never within one. */
 export function resultText(code: string | undefined, message: string | undefined): string {
@@ -93,39 +70,4 @@ export function readEntry(key: RowKey, bytes: Buffer): LedgerEntry {
     draftDatasetId: landed ? bytes.readUIntLE(13, 6) || undefined : undefined,
     until: landed ? undefined : bytes.readUIntLE(31, 6),
   };
-}
-
-/** Lease ids are numbers to Redis, so that an entry holds them in four bytes. */
-export function leaseNumber(id: LeaseId): number {
-  const number = Number(id);
-  if (!Number.isInteger(number) || number < 1 || number > 0xffffffff) {
-    throw new RangeError(`"${id}" is not a lease of this store`);
-  }
-  return number;
-}
-
-export function replyList(reply: Reply): Reply[] {
-  if (Array.isArray(reply)) return reply;
-  throw new TypeError("Redis answered something else than a list");
-}
-
-export function replyNumber(reply: Reply | undefined): number {
-  if (typeof reply === "number") return reply;
-  if (Buffer.isBuffer(reply)) return Number(reply.toString());
-  throw new TypeError("Redis answered something else than a number");
-}
-
-export function replyBytes(reply: Reply | undefined): Buffer {
-  if (Buffer.isBuffer(reply)) return reply;
-  throw new TypeError("Redis answered something else than text");
-}
-
-/** A hash, as fields and values by turns. */
-export function replyMap(reply: Reply | undefined): Map<string, string> {
-  const list = replyList(reply ?? []);
-  const map = new Map<string, string>();
-  for (let n = 0; n < list.length; n += 2) {
-    map.set(replyBytes(list[n]).toString(), replyBytes(list[n + 1]).toString());
-  }
-  return map;
 }

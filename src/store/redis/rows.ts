@@ -3,7 +3,9 @@ import { TraceloadError } from "../../core/errors.ts";
 import { STORED_STATUSES } from "../../core/status.ts";
 import type { Rows, StoredRow } from "../../core/store.ts";
 import { statusNumber } from "./layout.ts";
-import { readResult, replyBytes, replyList, replyNumber, resultText, TextList } from "./records.ts";
+import { TextList } from "./packing.ts";
+import { readResult, resultText } from "./records.ts";
+import { replyBytes, replyList, replyNumber } from "./replies.ts";
 import { packIdentity, unpackIdentity } from "./row-identity.ts";
 import type { ScriptRunner } from "./script.ts";
 import { markUnprocessedScript, putRowsScript, readRowsScript } from "./scripts/rows.ts";
@@ -12,7 +14,7 @@ const NEW_ROW_BYTES = 15;
 const MARK_BYTES = 20;
 
 /** Rows read in one call: Redis serves nobody else meanwhile. */
-const PAGE_ROWS = 2000;
+const PAGE_ROWS = 500;
 
 export function createRows(runner: ScriptRunner): Rows {
   return {

@@ -2,7 +2,7 @@
 import { TraceloadError } from "../../core/errors.ts";
 import { RUN_STATES, STORED_STATUSES, zeroCounts, type RunState } from "../../core/status.ts";
 import type { LeaseId, Run, RunChange, Runs } from "../../core/store.ts";
-import { replyList, replyMap, replyNumber } from "./records.ts";
+import { replyList, replyMap, replyNumber } from "./replies.ts";
 import type { Argument, Reply, ScriptRunner } from "./script.ts";
 import {
   changeRunScript,

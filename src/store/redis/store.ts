@@ -8,7 +8,7 @@ import { DEFAULT_PREFIX, SCHEMA_VERSION } from "./layout.ts";
 import { createLeases } from "./leases.ts";
 import { createLedger } from "./ledger.ts";
 import { createLimiter } from "./limiter.ts";
-import { replyList, replyNumber } from "./records.ts";
+import { replyList, replyNumber } from "./replies.ts";
 import { createRows } from "./rows.ts";
 import { createRuns } from "./runs.ts";
 import { createScriptRunner, type ScriptRunner } from "./script.ts";

@@ -60,7 +60,7 @@ return 1
 };
 
 /** Results looked at in one call while rows of certain statuses are searched for. */
-const SCAN_CHUNKS = 20;
+const SCAN_CHUNKS = 5;
 
 /**
  * ARGV: run id, first row, limit, and one character per status number, '1' where it is wanted. Answers the row to go
@@ -71,7 +71,12 @@ export const readRowsScript: Script = {
   lua: `${CLOCK}${RUNS}
 local run = runById(ARGV[1])
 if not run then return { 0 } end
-local row, limit, wanted = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local row, limit, wanted, there = tonumber(ARGV[2]), tonumber(ARGV[3]), {}, false
+for status = 1, #ARGV[4] do
+  wanted[status] = sub(ARGV[4], status, status) == '1'
+  if wanted[status] and tonumber(redis.call('HGET', run.key, 'c' .. status) or 0) > 0 then there = true end
+end
+if not there then return { 0 } end
 local highest = tonumber(redis.call('HGET', run.key, 'highest') or 0)
 local found, read = { 0 }, 0
 local identityKey, identities, texts
@@ -82,9 +87,8 @@ while row <= highest and read < limit and chunks < ${SCAN_CHUNKS} do
   local chunk = redis.call('GET', chunkKey) or ''
   chunks = chunks + 1
   repeat
-    local head = string.byte(chunk, offset + 1) or 0
-    local status = head % 16
-    if status > 0 and string.sub(wanted, status, status) == '1' then
+    local head = byte(chunk, offset + 1) or 0
+    if wanted[head % 16] then
       local block, field = floor((row - 1) / ${BLOCK_ROWS}), tostring((row - 1) % ${BLOCK_ROWS})
       local key = run.key .. ':i:' .. block
       if key ~= identityKey then
@@ -98,7 +102,7 @@ while row <= highest and read < limit and chunks < ${SCAN_CHUNKS} do
         text = redis.call('HGET', textKey, textField) or ''
       end
       local n = #found
-      found[n + 1], found[n + 2] = row, string.sub(chunk, offset + 1, offset + ${RESULT_BYTES})
+      found[n + 1], found[n + 2] = row, sub(chunk, offset + 1, offset + ${RESULT_BYTES})
       found[n + 3], found[n + 4] = identities[field] or '', text
       read = read + 1
     end

@@ -96,6 +96,11 @@ if tonumber(redis.call('HGET', run.key, 'c' .. UNKNOWN) or 0) > 0 then return 0 
 for _, key in ipairs(redis.call('SMEMBERS', base .. ':sending')) do
   if struct.unpack('<I4', readEntry(bucketOf(key), key), 2) == run.seq then return 0 end
 end
+for _, group in ipairs(redis.call('HVALS', base .. ':groups')) do
+  for _, key in ipairs(redis.call('SMEMBERS', base .. ':g:' .. group .. ':u')) do
+    if struct.unpack('<I4', readEntry(bucketOf(key), key), 2) == run.seq then return 0 end
+  end
+end
 redis.call('HSET', base .. ':trash', run.seq, redis.call('HGET', run.key, 'highest') or 0)
 redis.call('ZREM', base .. ':runs', ARGV[1])
 redis.call('UNLINK', run.key, run.key .. ':w')
