@@ -70,9 +70,13 @@ export class EventLog {
 
   /** Takes the event for the next write, which comes within this turn of the event loop. Not replayed before. */
   append(event: LogEvent): void {
-    if (this.#pending.length === 0) this.#follow();
     this.#pending.push({ event, line: `${JSON.stringify(event)}\n` });
     this.#schedule();
+  }
+
+  /** Replays what others wrote. Between appending and writing it does nothing, so a batch costs one look. */
+  catchUp(): void {
+    if (this.#pending.length === 0) this.#follow();
   }
 
   /** Calls back when all that was appended so far is in the file, or could not be written. */

@@ -54,6 +54,7 @@ export class Workspace {
 
   /** The group, made now if it exists only by the settings; undefined for one that does not exist. */
   group(id: number): DatasetGroup | undefined {
+    this.#log.catchUp();
     const known = this.#state.group(id, this.now());
     if (known !== undefined || !this.#settings.groups(id)) return known;
     this.#log.append({

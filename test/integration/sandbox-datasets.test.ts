@@ -60,7 +60,9 @@ describe("list-datasets", () => {
     const pages = await Promise.all([1, 2, 3, 4].map((page) => list(url, `?per_page=3&page=${page}`)));
     const bodies = pages.map(({ body }) => datasets.parse(body));
     expect(bodies.map((body) => body.datasets.length)).toEqual([3, 3, 1, 0]);
-    expect(bodies.map((body) => [body.total, body.pages, body.per_page])).toEqual(Array(4).fill([7, 3, 3]));
+    expect(bodies.map((body) => [body.total, body.pages, body.per_page])).toEqual(
+      Array.from({ length: 4 }, () => [7, 3, 3]),
+    );
     expect(new Set(bodies.flatMap((body) => body.datasets.map(({ id }) => id))).size).toBe(7);
   });
 
@@ -128,7 +130,10 @@ describe("create-draft", () => {
     const replies = await Promise.all(
       Array.from({ length: 8 }, () => createDraft(url, { dataset_group_id: 42 })),
     );
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([201, ...Array(7).fill(409)]);
+    expect(replies.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([
+      201,
+      ...Array(7).fill(409),
+    ]);
   });
 
   test("answers 202 and copies the source's rows, at once unless a pace is set", async () => {
