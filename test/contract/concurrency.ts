@@ -1,9 +1,20 @@
 /** Many at once, over two connections: claims exclude each other, counts and counters never lose one. */
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ClaimAnswer, Settlement } from "../../src/core/store.ts";
 import { STORED_STATUSES } from "../../src/core/status.ts";
-import { ADDED, REJECTED, RELEASED, setStage, UNKNOWN } from "../support/store-fixtures.ts";
+import {
+  ADDED,
+  newOrigin,
+  newToken,
+  REJECTED,
+  RELEASED,
+  setStage,
+  UNKNOWN,
+} from "../support/store-fixtures.ts";
+import { look } from "./picture.ts";
 import type { Subject } from "./store-contract.ts";
+import { makePlan, openWorld, play } from "./world.ts";
 
 export function concurrencyContract(subject: Subject): void {
   describe("many at once", () => {
@@ -102,5 +113,51 @@ export function concurrencyContract(subject: Subject): void {
       expect((first?.added ?? 0) + (second?.added ?? 0)).toBe(12);
       expect(await subject.store.getGroup(one.group)).toMatchObject({ added: 12, sending: 0, unknown: 0 });
     });
+
+    it(
+      "never lets two send the same row, whoever dies and whatever is answered",
+      { timeout: 60_000 },
+      async () => {
+        const task = fc.record({
+          run: fc.nat({ max: 1 }),
+          row: fc.integer({ min: 1, max: 3 }),
+          settlement: fc.constantFrom<Settlement[]>(RELEASED, RELEASED, RELEASED, REJECTED, UNKNOWN, ADDED),
+          dies: fc.integer({ min: 0, max: 5 }).map((drawn) => drawn === 5),
+        });
+        const workers = fc.array(fc.array(task, { minLength: 2, maxLength: 12 }), {
+          minLength: 2,
+          maxLength: 4,
+        });
+        const property = fc.asyncProperty(workers, async (lists) => {
+          const world = await openWorld(makePlan(newOrigin(), "open"), subject.store);
+          const sending = new Map<number, string>();
+          await Promise.all(
+            lists.map(async (tasks, worker) => {
+              const store = worker % 2 === 0 ? subject.store : subject.second;
+              let life = 0;
+              for (const { run, row, settlement, dies } of tasks) {
+                const owner = `worker ${worker}, life ${life}`;
+                const claim = { run, row, token: newToken(), owner, past: false, paused: false };
+                const answer = await play(world, { do: "claim", claim }, store);
+                if (answer !== "claimed") continue;
+                // Rows 1 and 3 are the same trace.
+                const trace = row % 2;
+                expect(sending.get(trace), "nobody else's request is open").toBeUndefined();
+                sending.set(trace, claim.token);
+                if (dies) {
+                  life += 1;
+                  await play(world, { do: "end-lease", owner }, store);
+                  await play(world, { do: "sweep" }, store);
+                }
+                if (settlement.kind === "released" || settlement.kind === "rejected") sending.delete(trace);
+                await play(world, { do: "settle", claim, settlement, attempts: 1 }, store);
+              }
+            }),
+          );
+          await look(world, subject.second);
+        });
+        await fc.assert(property, { numRuns: 25 });
+      },
+    );
   });
 }
