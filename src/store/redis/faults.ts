@@ -15,6 +15,15 @@ export function closedFault(): TraceloadError {
   return new TraceloadError("store_unreachable", "the Redis store was closed while it was still in use");
 }
 
+/** `reason`: what the client met last, if it said. */
+export function unreachableFault(name: string, withinMs: number, reason: Error | undefined): TraceloadError {
+  const why = reason === undefined ? "" : `: ${firstLine(reason.message)}`;
+  return new TraceloadError("store_unreachable", `${name} did not answer within ${withinMs / 1000} s${why}`, {
+    next: "Start Redis, or name another store with --store",
+    cause: reason,
+  });
+}
+
 /** `doing` names the script that was refused. */
 export function redisFault(error: unknown, doing: string): TraceloadError {
   const message = error instanceof Error ? error.message : String(error);

@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Store } from "../../core/store.ts";
-import { closedFault } from "./faults.ts";
+import { closedFault, unreachableFault } from "./faults.ts";
 import { createGroups } from "./groups.ts";
 import { DEFAULT_PREFIX, SCHEMA_VERSION } from "./layout.ts";
 import { createLeases } from "./leases.ts";
@@ -23,25 +23,31 @@ export interface RedisStoreOptions {
   client: Redis | Cluster;
   /** Begins the name of every key; stores of different prefixes in one Redis know nothing of each other. */
   prefix?: string;
+  /** How long to wait for Redis before giving up on it; 10 s unless told. Once open, calls wait without end. */
+  openWithinMs?: number;
 }
+
+const OPEN_WITHIN_MS = 10_000;
 
 /**
  * Opens the store, and creates it where there is none. Throws `store_schema` when a newer version of traceload made
- * it.
+ * it, and `store_unreachable` when Redis does not answer in time.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const { client, prefix = DEFAULT_PREFIX } = options;
+  const { client, prefix = DEFAULT_PREFIX, openWithinMs = OPEN_WITHIN_MS } = options;
+  const name = redisName(client);
   const runner = createScriptRunner(client, `{${prefix}}`);
-  await openSchema(runner, redisName(client));
-  const facts = {
-    kind: "redis" as const,
-    name: redisName(client),
-    warnings: await checkRedisSettings(client),
-  };
+  const warnings = await withinReach(client, openWithinMs, async () => {
+    await openSchema(runner, name);
+    return await checkRedisSettings(client);
+  }).catch((error: unknown) => {
+    runner.close();
+    throw error;
+  });
   const ledger = createLedger(runner);
   const limiter = createLimiter(runner);
   return {
-    facts,
+    facts: { kind: "redis", name, warnings },
     ...createLeases(runner),
     ...createRuns(runner),
     ...createRows(runner),
@@ -56,6 +62,28 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       return Promise.resolve();
     },
   };
+}
+
+/** A client that keeps trying says nothing by itself: the last reason it met is what a person needs to read. */
+async function withinReach<T>(client: Redis | Cluster, withinMs: number, open: () => Promise<T>): Promise<T> {
+  let reason: Error | undefined;
+  const remember = (error: Error): void => {
+    reason = error;
+  };
+  client.on("error", remember);
+  const late = AbortSignal.timeout(withinMs);
+  try {
+    return await Promise.race([
+      open(),
+      new Promise<never>((_, reject) => {
+        late.addEventListener("abort", () => reject(unreachableFault(redisName(client), withinMs, reason)), {
+          once: true,
+        });
+      }),
+    ]);
+  } finally {
+    client.off("error", remember);
+  }
 }
 
 async function openSchema(runner: ScriptRunner, name: string): Promise<void> {
