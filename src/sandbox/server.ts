@@ -82,9 +82,15 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     refusing = true;
     // Idle connections stay: a caller about to use one could not tell why it was cut.
     server.close();
-    delays.after(ms, () => {
+    delays.after(ms, listenAgain);
+  };
+  const listenAgain = (): void => {
+    // Somebody else may hold the port just now.
+    const retry = (): void => delays.after(50, listenAgain);
+    server.once("error", retry);
+    server.listen(port, HOST, () => {
+      server.removeListener("error", retry);
       refusing = false;
-      server.listen(port, HOST);
     });
   };
 
