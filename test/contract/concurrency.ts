@@ -16,7 +16,7 @@ import { look } from "./picture.ts";
 import type { Subject } from "./store-contract.ts";
 import { makePlan, openWorld, play } from "./world.ts";
 
-export function concurrencyContract(subject: Subject): void {
+export function concurrencyContract(subject: Subject, numRuns: number): void {
   describe("many at once", () => {
     const claimed = (answers: ClaimAnswer[]): number =>
       answers.filter((answer) => answer.kind === "claimed").length;
@@ -156,7 +156,7 @@ export function concurrencyContract(subject: Subject): void {
           );
           await look(world, subject.second);
         });
-        await fc.assert(property, { numRuns: 25 });
+        await fc.assert(property, { numRuns });
       },
     );
   });

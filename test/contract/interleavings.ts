@@ -33,13 +33,13 @@ export function interleavingsContract(subject: Subject, numRuns: number): void {
         for (const { kind, draws } of steps) {
           const [call, other] = planner.plan(kind === "two-at-once" ? draws : [draws[0]], kind);
           if (call === undefined) continue;
-          history =
+          const taken =
             other === undefined
               ? await takeTwice(subject, world, { history, call, atOnce: kind === "twice-at-once" })
               : await takeBoth(subject, world, { history, calls: [call, other] });
-          const after = await look(world, subject.second);
-          expectVersionMoved(before, after);
-          before = after;
+          expectVersionMoved(before, taken.sight);
+          history = taken.history;
+          before = taken.sight;
         }
       });
       await fc.assert(property, { numRuns });
@@ -47,11 +47,16 @@ export function interleavingsContract(subject: Subject, numRuns: number): void {
   });
 }
 
+interface Taken {
+  history: Call[];
+  sight: Sight;
+}
+
 async function takeTwice(
   { store, second }: Subject,
   world: World,
   { history, call, atOnce }: { history: Call[]; call: Call; atOnce: boolean },
-): Promise<Call[]> {
+): Promise<Taken> {
   const next = [...history, call];
   const model = await modelAfter(world.plan, next);
   const expected = [model.answer, repeated(call, model.answer)];
@@ -63,29 +68,29 @@ async function takeTwice(
     expect(answers, tell(call)).toEqual(expected);
   }
   await afterwards(world, call);
-  const { picture } = await look(world, second);
-  expect(picture, tell(call)).toEqual(model.sight.picture);
-  return next;
+  const sight = await look(world, second);
+  expect(sight.picture, tell(call)).toEqual(model.sight.picture);
+  return { history: next, sight };
 }
 
 async function takeBoth(
   { store, second }: Subject,
   world: World,
   { history, calls: [one, other] }: { history: Call[]; calls: [Call, Call] },
-): Promise<Call[]> {
+): Promise<Taken> {
   const answers = await Promise.all([play(world, one, store), play(world, other, second)]);
-  const { picture } = await look(world, second);
+  const sight = await look(world, second);
   const oneFirst = [...history, one, other];
   const otherFirst = [...history, other, one];
   for (const order of [oneFirst, otherFirst]) {
     const model = await modelAfter(world.plan, order);
-    if (sameLook(model.sight.picture, picture)) return order;
+    if (sameLook(model.sight.picture, sight.picture)) return { history: order, sight };
   }
   const model = await modelAfter(world.plan, oneFirst);
-  expect(picture, `${tell(one)} and ${tell(other)} at once answered ${answers.join(" and ")}`).toEqual(
+  expect(sight.picture, `${tell(one)} and ${tell(other)} at once answered ${answers.join(" and ")}`).toEqual(
     model.sight.picture,
   );
-  return oneFirst;
+  return { history: oneFirst, sight };
 }
 
 /** The model after all these calls, each made once, and its answer to the last. */

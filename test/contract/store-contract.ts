@@ -38,7 +38,7 @@ export interface ContractOptions {
 export function storeContract(
   name: string,
   open: () => Promise<OpenedStore>,
-  options: ContractOptions = {},
+  { interleavings = 12 }: ContractOptions = {},
 ): void {
   describe(`the ${name} store`, () => {
     let opened: OpenedStore | undefined;
@@ -71,8 +71,8 @@ export function storeContract(
     claimContract(subject);
     settleContract(subject);
     sweepContract(subject);
-    concurrencyContract(subject);
+    concurrencyContract(subject, interleavings);
+    interleavingsContract(subject, interleavings);
     limiterContract(subject);
-    interleavingsContract(subject, options.interleavings ?? 25);
   });
 }
