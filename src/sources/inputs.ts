@@ -1,7 +1,7 @@
 /** What the user named: paths, patterns and `-`, turned into the list of sources, and what these are like now. */
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { TraceloadError } from "../core/errors.ts";
 import type { SourceFacts } from "../core/source.ts";
@@ -34,7 +34,7 @@ async function expand(input: string): Promise<string[]> {
   }
   if (stats !== undefined) return [input];
   const found = isDynamicPattern(input)
-    ? await glob(input, { onlyFiles: true, expandDirectories: false })
+    ? await glob(input, { absolute: isAbsolute(input), onlyFiles: true, expandDirectories: false })
     : [];
   if (found.length > 0) return found.sort();
   throw new TraceloadError(

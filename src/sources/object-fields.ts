@@ -7,6 +7,7 @@ import {
   columnsError,
   findColumn,
   foldName,
+  namesTrace,
   type IdentityField,
 } from "./columns.ts";
 import { isJsonObject } from "./formats/json-object.ts";
@@ -39,6 +40,13 @@ function nestedPaths(value: JsonObject, prefix: Path): Path[] {
     }
     return prefix.length > 0 ? [[...prefix, key]] : [];
   });
+}
+
+/** Whether the object is a record: whether a name known for trace IDs stands in it, or in an object kept for them. */
+export function holdsTrace(value: JsonObject): boolean {
+  return (
+    Object.keys(value).some(namesTrace) || nestedPaths(value, []).some((path) => namesTrace(path.join(".")))
+  );
 }
 
 /** All paths that the user's dotted name can mean: `a.b.c` is a key, or `b.c` in `a`, or `c` in `a.b` … */

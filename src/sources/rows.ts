@@ -107,7 +107,7 @@ export class RowMaker {
 
   #tableRow({ line, cells }: CellsRecord, columns: TableColumns): SourceRow {
     if (cells.length !== columns.width && !identityIsCertain(columns, cells)) {
-      const message = `the row has ${cells.length} cells, the first line has ${columns.width}: ${excerpt(cells.join(", "))}`;
+      const message = `the row has ${cells.length} ${cells.length === 1 ? "cell" : "cells"}, the first line has ${columns.width}: ${excerpt(cells.join(", "))}`;
       return this.#row(line, { trace: "", span: "", group: "", problem: problem("column_count", message) });
     }
     const cell = (index: number | undefined): string => {

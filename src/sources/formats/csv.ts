@@ -1,6 +1,6 @@
 /** Tables as text: CSV, TSV and their kin, and the tables that psql, mysql and sqlite3 draw on a terminal. */
 import { TraceloadError } from "../../core/errors.ts";
-import { excerpt, HEAD_CHARS, type RecordFormat, type SourceRecord } from "../record.ts";
+import { excerpt, type RecordFormat, type SourceRecord } from "../record.ts";
 import { problem, tooLong } from "../row-problems.ts";
 import { CsvCells, type CsvRecord } from "./csv-cells.ts";
 import { sniffDelimiter } from "./delimiter.ts";
@@ -71,29 +71,11 @@ async function* readTable(
 ): AsyncGenerator<SourceRecord[]> {
   const empties = new TrailingEmptyRecords();
   let cells: CsvCells | undefined;
-  let head = "";
-  try {
-    for await (const chunk of text) {
-      if (cells === undefined) {
-        head += chunk;
-        if (head.length < HEAD_CHARS) continue;
-      }
-      const next = cells === undefined ? head : chunk;
-      cells ??= new CsvCells(delimiter ?? sniffDelimiter(head));
-      yield empties.pass(await cells.push(next));
-    }
-  } catch (error) {
-    // The text broke off before the delimiter was known: the records that are complete come before the fault.
-    if (cells === undefined) {
-      cells = new CsvCells(delimiter ?? sniffDelimiter(head));
-      yield empties.pass(await cells.push(head));
-    }
-    throw error;
+  for await (const chunk of text) {
+    cells ??= new CsvCells(delimiter ?? sniffDelimiter(chunk));
+    yield empties.pass(await cells.push(chunk));
   }
-  if (cells === undefined) {
-    cells = new CsvCells(delimiter ?? sniffDelimiter(head));
-    yield empties.pass(await cells.push(head));
-  }
+  if (cells === undefined) return;
   const { records, openQuote } = await cells.end();
   yield empties.pass(records);
   if (openQuote !== undefined) {

@@ -25,3 +25,10 @@ export function parseJsonObject(text: string, line: number): SourceRecord {
     problem: problem("not_an_object", `not a JSON object: ${excerpt(text.trim())}`),
   };
 }
+
+/** Whether a value of the object is an array that holds objects, or could if it were not empty. */
+export function holdsArrayOfObjects(value: JsonObject): boolean {
+  return Object.values(value).some(
+    (inner) => Array.isArray(inner) && (inner.length === 0 || inner.some(isJsonObject)),
+  );
+}

@@ -1,7 +1,7 @@
 /**
  * Cuts JSON text of any size into the texts of its records, without holding more than one of them: the elements of a
- * top-level array, the elements of the first array of objects in a top-level object, or the top-level object itself;
- * and so on for documents that follow. Each record's own syntax is left to `JSON.parse`.
+ * top-level array, a top-level object, or with `wrappers` the elements of the first array of objects in it; and so on
+ * for documents that follow. Each record's own syntax is left to `JSON.parse`.
  */
 import { MAX_RECORD_CHARS } from "../record.ts";
 
@@ -52,6 +52,7 @@ export class JsonScanner {
   /** What is wrong with the document around the records; set once, and nothing is read behind it. */
   fault: { line: number; message: string } | undefined;
 
+  readonly #wrappers: boolean;
   readonly #namesRecord: (key: string) => boolean;
   #place: Place = "document";
   #inObject = false;
@@ -77,9 +78,13 @@ export class JsonScanner {
   #keyFrom = 0;
   #key = "";
 
-  /** `namesRecord`: whether an object with this key at its top is a record itself. */
-  constructor(namesRecord: (key: string) => boolean) {
-    this.#namesRecord = namesRecord;
+  /**
+   * `wrappers`: whether a top-level object may be one around an array of records. It is taken for a record itself if
+   * no array of objects is met, or a key that `namesRecord` answers for is met before.
+   */
+  constructor(options: { wrappers: boolean; namesRecord: (key: string) => boolean }) {
+    this.#wrappers = options.wrappers;
+    this.#namesRecord = options.namesRecord;
   }
 
   push(chunk: string): JsonElement[] {
@@ -96,6 +101,11 @@ export class JsonScanner {
     if (this.#heldLine !== undefined) this.#hold(chunk.slice(this.#heldFrom));
     if (this.#value === "key") this.#keyParts.push(chunk.slice(this.#keyFrom));
     return elements;
+  }
+
+  /** Whether the object that is open now showed a key that only a record has. */
+  get insideRecord(): boolean {
+    return this.#inObject && this.#sawRecordKey && !this.#wrapper;
   }
 
   /** To be called when the text is at its end; sets `fault` where the document is not. */
@@ -237,7 +247,7 @@ export class JsonScanner {
   }
 
   #mayHoldRecords(): boolean {
-    return !this.#wrapper && !this.#sawRecordKey && !NEVER_RECORDS.has(this.#key);
+    return this.#wrappers && !this.#wrapper && !this.#sawRecordKey && !NEVER_RECORDS.has(this.#key);
   }
 
   #tryCandidate(index: number, character: string): number {
@@ -266,7 +276,7 @@ export class JsonScanner {
   }
 
   #endObject(chunk: string, index: number, elements: JsonElement[]): number {
-    const emptyWrapper = this.#sawEmptyArray && !this.#sawRecordKey;
+    const emptyWrapper = this.#wrappers && this.#sawEmptyArray && !this.#sawRecordKey;
     if (this.#wrapper || emptyWrapper) this.#drop();
     else this.#release(chunk, index + 1, elements);
     this.#inObject = false;

@@ -1,9 +1,9 @@
 /** NDJSON (JSON Lines): one object a line, in any mix of line ends, blank lines allowed. */
-import { namesTrace } from "../columns.ts";
+import { holdsTrace } from "../object-fields.ts";
 import { excerpt, MAX_RECORD_CHARS, type RecordFormat, type SourceRecord } from "../record.ts";
 import { problem, tooLong } from "../row-problems.ts";
-import { isJsonObject, parseJsonObject } from "./json-object.ts";
-import { newScanner } from "./json.ts";
+import { holdsArrayOfObjects, parseJsonObject } from "./json-object.ts";
+import { beginsRecord } from "./json.ts";
 
 interface Line {
   number: number;
@@ -75,10 +75,7 @@ function* lineRecords(lines: readonly Line[]): Generator<SourceRecord> {
 /** Whether the line is an object around an array of records rather than a record. */
 function isWrapper(line: string): boolean {
   const record = parseJsonObject(line, 1);
-  if (record.kind !== "object" || Object.keys(record.value).some(namesTrace)) return false;
-  return Object.values(record.value).some(
-    (value) => Array.isArray(value) && (value.length === 0 || value.some(isJsonObject)),
-  );
+  return record.kind === "object" && !holdsTrace(record.value) && holdsArrayOfObjects(record.value);
 }
 
 function isObjectLine(line: string): boolean {
@@ -93,8 +90,7 @@ export const ndjsonFormat: RecordFormat = {
     const lines = head.split("\n");
     const last = whole ? "" : (lines.pop() ?? "");
     const [first, second] = lines.filter((line) => line.trim() !== "");
-    // One line longer than the head: an array that opens in it shows a document around records.
-    if (first === undefined) return newScanner().push(last).length === 0;
+    if (first === undefined) return beginsRecord(last);
     if (isObjectLine(first)) return !isWrapper(first);
     // A first line that is broken, followed by a good one, is no reason to take the rest for one document.
     return !/[[{,:]\s*$/.test(first) && second !== undefined && isObjectLine(second);
