@@ -35,6 +35,8 @@ export interface AddTraceParts {
   /** Uniform in [0, 1). */
   random: () => number;
   mintToken(): Token;
+  /** Resolves when this process may have one more request in flight. Given back when the answer is judged. */
+  places: { take(signal: AbortSignal): Promise<void>; leave(): void };
   /** Resolves when the shared limiter lets one request go; rejects when the signal aborts. */
   takeSlot(signal: AbortSignal): Promise<void>;
   /** Resolves when the group's draft is known, or known not to be needed. */
@@ -124,9 +126,28 @@ class RowSender {
 
   /** One attempt: resolves when the job is over, throws NotApplied when the row may be sent again. */
   async attempt(): Promise<JobVerdict> {
-    const claimed = await this.#claim();
-    if (claimed.kind === "over") return claimed.verdict;
-    const { token, startedAt } = claimed;
+    const { places } = this.#parts;
+    await this.#parts.prepareGroup(this.#row.datasetGroupId, this.#signal);
+    await places.take(this.#signal);
+    let placeTaken = true;
+    const leavePlace = () => {
+      if (placeTaken) places.leave();
+      placeTaken = false;
+    };
+    try {
+      const claimed = await this.#claim();
+      if (claimed.kind === "over") return claimed.verdict;
+      const { answer, facts } = await this.#send(claimed.startedAt);
+      const concluded = this.#conclude(this.#judge(answer), claimed.token, facts);
+      // The settlement is on its way before the next claim is: the store never sees more claims than places.
+      leavePlace();
+      return await concluded;
+    } finally {
+      leavePlace();
+    }
+  }
+
+  async #send(startedAt: Moment): Promise<{ answer: AttemptSignal; facts: AttemptFacts }> {
     const { clock, api, settings } = this.#parts;
     const sentAt = clock.monotonicMs();
     const answer = await api.addTrace(this.#row, {
@@ -140,7 +161,7 @@ class RowSender {
       httpStatus: answer.phase === "answered" ? answer.status : undefined,
       durationMs: Math.max(0, Math.round(clock.monotonicMs() - sentAt)),
     };
-    return this.#conclude(this.#judge(answer), token, facts);
+    return { answer, facts };
   }
 
   /** Takes a slot and claims the row, as often as the store says "not yet". */
@@ -148,7 +169,6 @@ class RowSender {
     const { store, settings, run } = this.#parts;
     const { sendWindowMs, timeoutMs, horizonMs } = settings;
     for (;;) {
-      await this.#parts.prepareGroup(this.#row.datasetGroupId, this.#signal);
       await this.#parts.takeSlot(this.#signal);
       const token = this.#parts.mintToken();
       const startedAt = this.#now();

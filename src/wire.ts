@@ -7,6 +7,7 @@ import type { Environment, LoadedSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
 import { importRun, type ImportRequest } from "./app/import-run.ts";
 import { preflight } from "./app/preflight.ts";
+import { interruptOrphans } from "./app/orphans.ts";
 import { openPresence } from "./app/presence.ts";
 import { thisProcess } from "./app/process-identity.ts";
 import { limiterName, newRunId, runFingerprint, type RunOptions } from "./app/run-options.ts";
@@ -20,6 +21,7 @@ import { createApi } from "./promptlayer/api-client.ts";
 import { openQueues } from "./queue/bullmq-queues.ts";
 import { startSandbox, type Sandbox } from "./sandbox/server.ts";
 import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
+import { readSnapshot, type Snapshot, writeSnapshots } from "./wire/snapshot.ts";
 import { openStoreConnection, parseStoreUrl, storeExists } from "./wire/store-connection.ts";
 import { proxyFor } from "./wire/proxy.ts";
 import { packageVersion } from "./wire/version.ts";
@@ -82,6 +84,8 @@ function sandboxRecord(settings: Settings): string {
 /** A store with its queue, and this process's place in it. */
 export interface Workplace {
   store: Store;
+  /** Ends runs whose importer died: all in an embedded store, those of the same rows in a shared one. */
+  interruptOrphans(fingerprint: string, signal: AbortSignal): Promise<Run[]>;
   importRun(
     request: ImportRequest,
     signal: AbortSignal,
@@ -125,6 +129,13 @@ export async function openWorkplace(
     sweepIntervalMs: settings.sweepInterval,
     onFault,
   });
+  // Requests that were lost with their process must be known as such before the first row is looked up.
+  await presence.sweep();
+  const address = parseStoreUrl(settings.store);
+  const snapshots =
+    address.kind === "embedded"
+      ? writeSnapshots({ store, directory: address.directory, clock, onFault })
+      : undefined;
   const queues = openQueues({ connection: connection.queue, onFault });
   const outcomes = new Map<string, Record<Outcome["kind"], number>>();
   const outcomesOf = (runId: string) => {
@@ -141,13 +152,10 @@ export async function openWorkplace(
   };
   const workers = new Map<string, ObservedRunWorker>();
   const startWorker = async (run: Run) => {
-    const work = {
-      concurrency: settings.concurrency,
-      lockMs: settings.lockTime,
-      stalledCheckMs: settings.stalledCheck,
-    };
+    const lock = { lockMs: settings.lockTime, stalledCheckMs: settings.stalledCheck };
+    const { concurrency } = settings;
     const onOutcome = (runId: string, { kind }: Outcome) => (outcomesOf(runId)[kind] += 1);
-    const parts = { store, queues, api: target.api, presence, clock, work, onOutcome, onFault };
+    const parts = { store, queues, api: target.api, presence, clock, concurrency, lock, onOutcome, onFault };
     const worker = await startRunWorker(parts, run);
     workers.set(run.runId, worker);
     return worker;
@@ -155,6 +163,13 @@ export async function openWorkplace(
 
   return {
     store,
+    interruptOrphans: (fingerprint, signal) =>
+      interruptOrphans(
+        { store, queues, clock },
+        // An embedded store has one process: whatever else is running there, is not.
+        (run) => address.kind === "embedded" || run.fingerprint === fingerprint,
+        signal,
+      ),
     importRun: (request, signal, onProgress) =>
       importRun(
         { store, queues, presence, clock, startRunWorker: startWorker, onFault },
@@ -195,6 +210,7 @@ export async function openWorkplace(
     close: async () => {
       await queues.close();
       await presence.close();
+      await snapshots?.close();
       await connection.close();
     },
   };
@@ -204,6 +220,12 @@ export async function openWorkplace(
 export async function openStoreIfThere(settings: Settings, onFault: (error: unknown) => void) {
   const address = parseStoreUrl(settings.store);
   return storeExists(address) ? openStoreConnection(address, onFault) : undefined;
+}
+
+/** What the owner of an embedded store last told of it; undefined for other stores, and where nothing was told. */
+export async function storeSnapshot(settings: Settings): Promise<Snapshot | undefined> {
+  const address = parseStoreUrl(settings.store);
+  return address.kind === "embedded" ? readSnapshot(address.directory) : undefined;
 }
 
 /** What an import of these sources is called, and remembers. */

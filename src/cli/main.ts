@@ -10,7 +10,7 @@ import { statusCommand } from "./commands/status.ts";
 import { workerCommand } from "./commands/worker.ts";
 import type { Command } from "./command.ts";
 import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
-import { openSession } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
 
@@ -34,6 +34,7 @@ async function run(args: readonly string[]): Promise<number> {
     if (error.code === "EPIPE") process.exit(0);
   });
   let code = 0;
+  let session: Session | undefined;
   let parser: Argv = yargs([...args])
     .scriptName("traceload")
     .usage("$0 <command>\n\nBulk-load traces into PromptLayer datasets: no row twice, none lost.")
@@ -75,7 +76,7 @@ async function run(args: readonly string[]): Promise<number> {
         return shaped;
       },
       async (argv) => {
-        const session = openSession({ argv, arguments: args, environment: process.env, process });
+        session = openSession({ argv, arguments: args, environment: process.env, process });
         code = await command.run(session, argv);
       },
     );
@@ -84,6 +85,10 @@ async function run(args: readonly string[]): Promise<number> {
     await parser.parseAsync();
     return code;
   } catch (error) {
+    // Told to stop before there was anything to stop.
+    const received = session?.received();
+    if (received !== undefined && !(error instanceof TraceloadError))
+      return received === "SIGINT" ? 130 : 143;
     const color = useColor(process.env, process.stderr.isTTY);
     const verbose = args.some((arg) => /^--log-level[= ]?(debug|trace)$/.test(arg));
     process.stderr.write(renderError(error, { color, verbose }));

@@ -75,6 +75,13 @@ export function hasPassword(url: string): boolean {
   return URL.canParse(url) && new URL(url).password !== "";
 }
 
+/** A store's address as it may be shown. */
+export function withoutPassword(url: string): string {
+  if (!hasPassword(url)) return url;
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}
+
 export function nothingToRead(names: readonly string[]): TraceloadError {
   return new TraceloadError("nothing_to_read", `nothing to read in ${names.join(", ")}`, {
     next: "if that is fine, add --allow-empty",

@@ -4,6 +4,7 @@ import { makeAddTrace } from "../../jobs/add-trace.ts";
 import { makeDrafts } from "../app/drafts.ts";
 import type { RunWorker } from "../app/import-run.ts";
 import type { Presence } from "../app/presence.ts";
+import { makePlaces } from "../app/places.ts";
 import { makeRateGate, type RateGate } from "../app/rate-gate.ts";
 import { parseRunOptions } from "../app/run-options.ts";
 import type { Api } from "../core/api.ts";
@@ -19,7 +20,10 @@ export interface RunWorkerParts {
   api: Api;
   presence: Presence;
   clock: Clock;
-  work: WorkOptions;
+  /** Requests in flight, at most. */
+  concurrency: number;
+  /** For the jobs' locks. */
+  lock: Omit<WorkOptions, "concurrency">;
   onOutcome: (runId: string, outcome: Outcome) => void;
   onFault: (error: unknown) => void;
 }
@@ -37,8 +41,12 @@ export interface ObservedRunWorker extends RunWorker {
   readonly activity: RunActivity;
 }
 
+/** A job is fetched, settled and finished outside its place; as many again keep the places filled meanwhile. */
+const JOBS_PER_PLACE = 2;
+
 export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<ObservedRunWorker> {
-  const { store, queues, api, presence, clock, work } = parts;
+  const { store, queues, api, presence, clock } = parts;
+  const places = makePlaces(parts.concurrency);
   const options = parseRunOptions(run.runId, run.options);
   const stop = new AbortController();
   const address = {
@@ -74,7 +82,6 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     },
   });
   let inFlight = 0;
-  let preparing = 0;
   const counted: Pick<Api, "addTrace"> = {
     addTrace: async (row, call) => {
       inFlight += 1;
@@ -85,6 +92,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       }
     },
   };
+  let preparing = 0;
   const prepareGroup = async (datasetGroupId: number, signal: AbortSignal) => {
     preparing += 1;
     try {
@@ -97,6 +105,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     {
       store,
       api: counted,
+      places,
       clock,
       random: Math.random,
       mintToken: () => randomBytes(8).toString("hex") as Token,
@@ -109,9 +118,14 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     },
     stop.signal,
   );
-  const worker = await queues.workOn(run.runId, process, work);
+  const inHand = parts.concurrency * JOBS_PER_PLACE;
+  const worker = await queues.workOn(run.runId, process, { ...parts.lock, concurrency: inHand });
   return {
-    activity: { gate, inFlight: () => inFlight, openingDraft: () => preparing > 0 && inFlight === 0 },
+    activity: {
+      gate,
+      inFlight: () => places.taken(),
+      openingDraft: () => preparing > 0 && places.taken() === 0,
+    },
     stop: async () => {
       const closed = worker.close();
       stop.abort(new Error("told to stop"));

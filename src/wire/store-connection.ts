@@ -80,7 +80,7 @@ async function openRedisConnection(url: string, onFault: (error: unknown) => voi
     return client;
   };
   // The ledger and the workers wait for a Redis that is away; the producer is told, and sends its batch again.
-  const patient = { maxRetriesPerRequest: null, enableAutoPipelining: true };
+  const patient = { maxRetriesPerRequest: null };
   const ledger = await connect(patient);
   const consumer = await connect(patient);
   const producer = await connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false });

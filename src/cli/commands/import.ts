@@ -125,9 +125,13 @@ async function sendImport(session: Session, target: Target, sources: OpenedSourc
     signal.addEventListener("abort", onStop, { once: true });
     let run: Run;
     try {
+      const wanted = newRun(settings, target, sources);
+      for (const { runId } of await workplace.interruptOrphans(wanted.fingerprint, signal)) {
+        note(`run ${runId} was interrupted; what it added is known, and is not sent again`);
+      }
       run = await workplace.importRun(
         {
-          run: newRun(settings, target, sources),
+          run: wanted,
           sources,
           detach: settings.detach,
           highWaterRows: settings.highWater,

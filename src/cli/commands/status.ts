@@ -1,8 +1,11 @@
 /** `traceload status`: the runs of a store, or one of them. */
 import { TraceloadError } from "../../core/errors.ts";
+import type { Run } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import { openStoreIfThere } from "../../wire.ts";
+import { openStoreIfThere, storeSnapshot } from "../../wire.ts";
 import type { Command } from "../command.ts";
+import { withoutPassword } from "../run-summary.ts";
+import type { Session } from "../session.ts";
 import { renderRun, renderRuns } from "../show/runs-table.ts";
 
 const SHOWN_RUNS = 20;
@@ -14,31 +17,51 @@ export const statusCommand: Command = {
   settings: [],
   examples: [["status latest", "the newest run"]],
   run: async (session, argv) => {
-    const { out, loaded, onFault } = session;
-    const { settings } = loaded;
+    const { out, loaded } = session;
+    const { json, store } = loaded.settings;
     const wanted = argv["run"] as string | undefined;
-    const connection = await openStoreIfThere(settings, onFault);
-    try {
-      const runs = (await connection?.store.listRuns({ limit: SHOWN_RUNS })) ?? [];
-      const look = { color: out.color, columns: out.columns, nowMs: Date.now() };
-      if (wanted === undefined) {
-        out.stream.write(settings.json ? `${printableJson(runs)}\n` : renderRuns(runs, look));
-        return 0;
-      }
-      const run = wanted === "latest" ? runs[0] : await connection?.store.getRun(wanted);
-      if (run === undefined) {
-        throw new TraceloadError(
-          "run_not_found",
-          `no run ${JSON.stringify(wanted)} in ${settings.store.split("@").at(-1)}`,
-          {
-            next: "traceload status",
-          },
-        );
-      }
-      out.stream.write(settings.json ? `${printableJson(run)}\n` : renderRun(run, look));
+    const runs = await readRuns(session, wanted);
+    const look = { color: out.color, columns: out.columns, nowMs: Date.now() };
+    if (wanted === undefined) {
+      out.stream.write(json ? `${printableJson(runs)}\n` : renderRuns(runs, look));
       return 0;
-    } finally {
-      await connection?.close();
     }
+    const run = wanted === "latest" ? runs[0] : runs.find(({ runId }) => runId === wanted);
+    if (run === undefined) {
+      throw new TraceloadError(
+        "run_not_found",
+        `no run ${JSON.stringify(wanted)} in ${withoutPassword(store)}`,
+        {
+          next: "traceload status",
+        },
+      );
+    }
+    out.stream.write(json ? `${printableJson(run)}\n` : renderRun(run, look));
+    return 0;
   },
 };
+
+/** The newest runs, and the wanted one if it is older. */
+async function readRuns(session: Session, wanted: string | undefined): Promise<Run[]> {
+  const { loaded, onFault, err } = session;
+  try {
+    const connection = await openStoreIfThere(loaded.settings, onFault);
+    if (connection === undefined) return [];
+    try {
+      const runs = await connection.store.listRuns({ limit: SHOWN_RUNS });
+      if (wanted === undefined || wanted === "latest" || runs.some(({ runId }) => runId === wanted))
+        return runs;
+      const older = await connection.store.getRun(wanted);
+      return older === undefined ? runs : [...runs, older];
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    if (!(error instanceof TraceloadError) || error.code !== "store_locked") throw error;
+    const snapshot = await storeSnapshot(loaded.settings);
+    if (snapshot === undefined) throw error;
+    const seconds = Math.max(0, Math.round((Date.now() - snapshot.writtenAt) / 1000));
+    err.stream.write(`as process ${snapshot.pid} told it ${seconds} s ago; the store is in its hands\n`);
+    return snapshot.runs;
+  }
+}
