@@ -1,10 +1,10 @@
 /** Opening the Redis store: what it refuses, what it warns of, what it says about itself. */
 import { Redis, type CommonRedisOptions } from "ioredis";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openRedisStore } from "../../src/store/redis/store.ts";
 import { checkRedisSettings, redisName } from "../../src/store/redis/settings.ts";
 import { findRedis, type RedisServer } from "../support/redis-server.ts";
-import { aHolder, aRun, LONG_MS } from "../support/store-fixtures.ts";
+import { ADDED, aHolder, aRun, LONG_MS, REJECTED, setStage } from "../support/store-fixtures.ts";
 
 const redis = await findRedis("opening the Redis store", { restartable: true });
 
@@ -57,6 +57,28 @@ describe.skipIf(redis === undefined)("the Redis store, when it is opened", () =>
     const written = (await client.keys("*")).filter((key) => !before.has(key));
     expect(written.length).toBeGreaterThan(3);
     expect(written.filter((key) => !key.startsWith("{tagged}:"))).toEqual([]);
+  });
+
+  test("each script keeps to the one slot of a cluster that its hash tag names", async () => {
+    const node = await redis?.start({ "cluster-enabled": "yes" });
+    if (node === undefined) return;
+    const client = new Redis(node.url, { maxRetriesPerRequest: null });
+    clients.push(client);
+    await client.cluster("ADDSLOTS", ...Array.from({ length: 16_384 }, (_, slot) => slot));
+    await vi.waitFor(async () => expect(await client.cluster("INFO")).toContain("cluster_state:ok"), 10_000);
+    const store = await openRedisStore({ client });
+    const stage = await setStage(store);
+    await store.settle(stage.settleOf(await stage.claim(1), ADDED));
+    await store.settle(stage.settleOf(await stage.claim(2), REJECTED));
+    await store.endLease(stage.owner);
+    expect(await store.sweep()).toBe(0);
+    await store.changeRun(stage.run.runId, { state: "finished", warning: "w" });
+    expect(await store.markUnprocessed(stage.run.runId, [{ row: 3, key: stage.keyOf(3) }])).toBe(1);
+    expect(await store.removeRun(stage.run.runId)).toBe(true);
+    expect(await store.lookup([stage.keyOf(1)])).toMatchObject([{ state: "added" }]);
+    await store.close();
+    client.disconnect();
+    await node.stop();
   });
 
   test("good settings give no warning", async () => {
