@@ -123,8 +123,8 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
   return {
     activity: {
       gate,
-      inFlight: () => places.taken(),
-      openingDraft: () => preparing > 0 && places.taken() === 0,
+      inFlight: () => inFlight,
+      openingDraft: () => preparing > 0 && inFlight === 0,
     },
     stop: async () => {
       const closed = worker.close();
