@@ -1,5 +1,6 @@
 /** From what a run tells while it works to what the progress view shows. */
 import { RUNNING_STATES, rowsRead } from "../core/status.ts";
+import type { Run } from "../core/store.ts";
 import type { Progress } from "../wire.ts";
 import type { LimitingFactor, ProgressState } from "./show/progress.ts";
 
@@ -12,12 +13,19 @@ export class RunProgress {
   readonly #startedAt: number;
   readonly #concurrency: number;
   readonly #monotonicMs: () => number;
+  readonly #readShare: () => number | undefined;
   #last: Progress | undefined;
   #stopping = false;
   /** Requests answered, over time. */
   #samples: { at: number; answered: number }[] = [];
 
-  constructor(options: { concurrency: number; monotonicMs: () => number }) {
+  constructor(options: {
+    concurrency: number;
+    monotonicMs: () => number;
+    /** How much of the sources was read, 0 to 1. */
+    readShare: () => number | undefined;
+  }) {
+    this.#readShare = options.readShare;
     this.#concurrency = options.concurrency;
     this.#monotonicMs = options.monotonicMs;
     this.#startedAt = options.monotonicMs();
@@ -49,13 +57,23 @@ export class RunProgress {
       runId: run.runId,
       phase: stopping && run.finishedAt === undefined ? "stopping" : run.state,
       counts: run.counts,
-      expected: run.sourceComplete ? { rows: rowsRead(run.counts), exact: true } : undefined,
+      expected: this.#expected(run),
       inFlight,
       limitPerSecond,
       achievedPerSecond: this.#recentPerSecond(),
       elapsedMs: this.#monotonicMs() - this.#startedAt,
       limitedBy: this.#limitedBy(this.#last),
     };
+  }
+
+  /** While the sources are read: as many rows as there would be if the rest is like what was read. */
+  #expected(run: Run): ProgressState["expected"] {
+    const read = rowsRead(run.counts);
+    if (run.sourceComplete) return { rows: read, exact: true };
+    const share = this.#readShare();
+    return share === undefined || share === 0 || read === 0
+      ? undefined
+      : { rows: Math.round(read / share), exact: false };
   }
 
   #recentPerSecond(): number {

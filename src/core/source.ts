@@ -39,6 +39,8 @@ export interface OpenedSources {
    * turn comes, after the rows before the fault. Memory does not grow with the size of the input.
    */
   rows(signal: AbortSignal): AsyncIterable<SourceRow[]>;
+  /** How much of all sources' bytes was read, 0 to 1; undefined when a size is not known. For estimates only. */
+  readShare(): number | undefined;
 }
 
 export interface SourceFacts {

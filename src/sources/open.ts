@@ -46,8 +46,18 @@ function rowsBeforeFault(maker: RowMaker, rows: SourceRow[]): SourceRow[] {
   return rows;
 }
 
+async function* counted(
+  chunks: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
+}
+
 async function* sourceRows(
-  source: { index: number; name: string; stdin: Readable },
+  source: { index: number; name: string; stdin: Readable; onBytes: (bytes: number) => void },
   options: SourceOptions,
   signal: AbortSignal,
 ): AsyncGenerator<SourceRow[]> {
@@ -57,7 +67,9 @@ async function* sourceRows(
   const maker = new RowMaker({ index: source.index, name: shownName }, options);
   let rows: SourceRow[] = [];
   try {
-    const { head, whole, all } = await withTextHead(decodeText(await unpack(raw, shownName), shownName));
+    const { head, whole, all } = await withTextHead(
+      decodeText(await unpack(counted(raw, source.onBytes), shownName), shownName),
+    );
     for await (const records of chooseFormat(options.format, head, whole).records(all, shownName)) {
       maker.take(records, rows);
       yield rows;
@@ -88,12 +100,24 @@ export async function openSources(
 ): Promise<OpenedSources> {
   const names = await expandInputs(inputs);
   const facts = await Promise.all(names.map(sourceFacts));
+  const sizes = facts.map((fact) => fact.sizeBytes);
+  const totalBytes = sizes.every((size) => size !== undefined)
+    ? sizes.reduce((sum, size) => sum + size, 0)
+    : undefined;
+  let readBytes = 0;
+  const onBytes = (bytes: number) => {
+    readBytes += bytes;
+  };
   async function* rows(signal: AbortSignal): AsyncGenerator<SourceRow[]> {
     let left = options.limit ?? Infinity;
     for (const [index, name] of names.entries()) {
       if (left <= 0) return;
       let toSkip = options.skip;
-      for await (const some of sourceRows({ index, name, stdin: environment.stdin }, options, signal)) {
+      for await (const some of sourceRows(
+        { index, name, stdin: environment.stdin, onBytes },
+        options,
+        signal,
+      )) {
         const wanted = some.slice(toSkip, toSkip + left);
         toSkip = Math.max(0, toSkip - some.length);
         left -= wanted.length;
@@ -105,5 +129,6 @@ export async function openSources(
       }
     }
   }
-  return { names, facts, rows };
+  const readShare = () => (totalBytes ? Math.min(1, readBytes / totalBytes) : undefined);
+  return { names, facts, rows, readShare };
 }

@@ -102,6 +102,7 @@ async function sendImport(session: Session, target: Target, sources: OpenedSourc
   const progress = new RunProgress({
     concurrency: settings.concurrency,
     monotonicMs: () => systemClock.monotonicMs(),
+    readShare: () => sources.readShare(),
   });
   const workplace = await openWorkplace(settings, target, onFault);
   try {
