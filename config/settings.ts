@@ -168,6 +168,15 @@ export const SETTINGS = {
     default: "30s",
     hidden: true,
   }),
+  retention: setting(
+    "times",
+    durationMs,
+    "how long the results of a run are kept; the ledger is kept for ever",
+    {
+      default: "30d",
+      hidden: true,
+    },
+  ),
   highWater: setting("serving", wholeNumber(1), "rows waiting in the queue, at most", {
     default: "10000",
     hidden: true,

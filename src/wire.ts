@@ -10,6 +10,7 @@ import { preflight } from "./app/preflight.ts";
 import { interruptOrphans } from "./app/orphans.ts";
 import { openPresence } from "./app/presence.ts";
 import { thisProcess } from "./app/process-identity.ts";
+import { removeOldRuns } from "./app/retention.ts";
 import { limiterName, newRunId, runFingerprint, type RunOptions } from "./app/run-options.ts";
 import { serveRuns, type ServeParts } from "./app/serve-runs.ts";
 import type { Api } from "./core/api.ts";
@@ -56,6 +57,7 @@ export async function openTarget(
     connections: settings.concurrency,
     proxy: sandbox === undefined ? proxyFor(baseUrl, readProxy(environment)) : undefined,
     userAgent: `traceload/${packageVersion()}`,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
     readTimeoutMs: Math.min(settings.timeout, 30_000),
   });
   const origin = sandbox === undefined ? new URL(baseUrl).origin : SANDBOX_ORIGIN;
@@ -74,6 +76,9 @@ export async function openTarget(
   };
 }
 
+/** A wrong address should cost a second or two; a slow handshake is only tried again. */
+const CONNECT_TIMEOUT_MS = 2_500;
+
 function sandboxRecord(settings: Settings): string {
   if (settings.sandboxRecord !== undefined) return settings.sandboxRecord;
   const address = parseStoreUrl(settings.store);
@@ -86,6 +91,8 @@ export interface Workplace {
   store: Store;
   /** Ends runs whose importer died: all in an embedded store, those of the same rows in a shared one. */
   interruptOrphans(fingerprint: string, signal: AbortSignal): Promise<Run[]>;
+  /** Forgets runs that are older than the settings keep them. */
+  removeOldRuns(): Promise<number>;
   importRun(
     request: ImportRequest,
     signal: AbortSignal,
@@ -163,6 +170,7 @@ export async function openWorkplace(
 
   return {
     store,
+    removeOldRuns: () => removeOldRuns(store, settings.retention),
     interruptOrphans: (fingerprint, signal) =>
       interruptOrphans(
         { store, queues, clock },

@@ -63,6 +63,7 @@ export const importCommand: Command = {
     "sweepInterval",
     "retryBase",
     "retryCap",
+    "retention",
     "highWater",
     "sandboxRecord",
   ],
@@ -130,6 +131,7 @@ async function sendImport(session: Session, target: Target, sources: OpenedSourc
       for (const { runId } of await workplace.interruptOrphans(wanted.fingerprint, signal)) {
         note(`run ${runId} was interrupted; what it added is known, and is not sent again`);
       }
+      await workplace.removeOldRuns();
       run = await workplace.importRun(
         {
           run: wanted,

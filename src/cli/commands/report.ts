@@ -1,5 +1,6 @@
 /** `traceload report`: a run's report again, from the store, to any directory. */
 import { TraceloadError } from "../../core/errors.ts";
+import { apparentState } from "../../core/status.ts";
 import { openStoreIfThere } from "../../wire.ts";
 import type { Command } from "../command.ts";
 import { printSummary, writeRunReport } from "../run-summary.ts";
@@ -28,7 +29,7 @@ export const reportCommand: Command = {
       const limit = run.options["ratePerSecond"];
       const report = await writeRunReport(session, {
         store,
-        run,
+        run: { ...run, state: apparentState(run) },
         directory: settings.reportDir,
         rate: { limitPerSecond: typeof limit === "number" ? limit : null, achievedPerSecond: null },
         importArguments: undefined,

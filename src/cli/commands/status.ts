@@ -1,5 +1,6 @@
 /** `traceload status`: the runs of a store, or one of them. */
 import { TraceloadError } from "../../core/errors.ts";
+import { apparentState } from "../../core/status.ts";
 import type { Run } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
 import { openStoreIfThere, storeSnapshot } from "../../wire.ts";
@@ -20,7 +21,8 @@ export const statusCommand: Command = {
     const { out, loaded } = session;
     const { json, store } = loaded.settings;
     const wanted = argv["run"] as string | undefined;
-    const runs = await readRuns(session, wanted);
+    const stored = await readRuns(session, wanted);
+    const runs = stored.map((run) => Object.assign(run, { state: apparentState(run) }));
     const look = { color: out.color, columns: out.columns, nowMs: Date.now() };
     if (wanted === undefined) {
       out.stream.write(json ? `${printableJson(runs)}\n` : renderRuns(runs, look));
