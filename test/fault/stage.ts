@@ -1,0 +1,93 @@
+/**
+ * Where a fault happens: a sandbox, a store, a file of rows, and commands whose times are set to seconds. Both
+ * stores are served alike; the Redis is one that may be killed.
+ */
+import type { Traceload } from "../support/traceload.ts";
+import { readReport, type ReportFiles } from "../support/report-files.ts";
+import type { RedisServer, RedisSource } from "../support/redis-server.ts";
+import { csvOfRows } from "../support/row-files.ts";
+import { startSandboxProcess, type SandboxProcess } from "../support/sandbox-process.ts";
+import { openScene, type Scene } from "../support/scene.ts";
+import type { Ended } from "../support/traceload.ts";
+
+export interface StageOptions {
+  name: string;
+  rows: number;
+  /** undefined: the embedded store. */
+  redis?: RedisSource | undefined;
+  /** Flags of the sandbox. */
+  sandbox?: readonly string[];
+  /** Flags of every import, after (and so before) those of the stage. */
+  importFlags?: readonly string[];
+  /** Flags of every import and every worker. */
+  timeFlags?: readonly string[];
+}
+
+export interface Stage {
+  readonly scene: Scene;
+  readonly sandbox: SandboxProcess;
+  readonly redis: RedisServer | undefined;
+  /** Reaches the stage's store. */
+  readonly storeUrl: string;
+  readonly file: string;
+  startImport(...flags: string[]): Traceload;
+  startWorker(...flags: string[]): Traceload;
+  /** Waits until the server holds so many rows. */
+  untilApplied(rows: number, beside: Traceload): Promise<void>;
+  /** Waits until the worker serves runs of this store. */
+  untilServing(worker: Traceload): Promise<void>;
+  report(ended: Ended): Promise<ReportFiles>;
+}
+
+/** Requests that each process has in flight, at most. */
+export const CONCURRENCY = 8;
+
+/**
+ * Seconds instead of minutes. Lease and lock must outlast a busy machine's pauses: a process that only seems dead
+ * makes its rows unknown, rightly, and these tests would blame the fault for it.
+ */
+const TIMES = ["--lease-ttl=10s", "--lock-time=5s", "--stalled-check=1s", "--sweep-interval=300ms"] as const;
+
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const scene = await openScene(options.name);
+  const redis = await options.redis?.start({ appendonly: "yes", appendfsync: "always" });
+  if (redis !== undefined) {
+    if (redis.directory !== undefined) scene.alsoKeep(redis.directory);
+    scene.atEnd(() => redis.stop());
+  }
+  const sandbox = await startSandboxProcess(scene, options.sandbox);
+  const file = await scene.write("rows.csv", csvOfRows(options.rows));
+  const storeUrl = redis?.url ?? `pglite:${scene.directory}/store`;
+  const common = [
+    `--base-url=${sandbox.url}`,
+    `--store=${storeUrl}`,
+    `--concurrency=${CONCURRENCY}`,
+    ...TIMES,
+    ...(options.timeFlags ?? []),
+  ];
+  return {
+    scene,
+    sandbox,
+    redis,
+    storeUrl,
+    file,
+    startImport: (...flags) =>
+      scene.start([
+        "import",
+        file,
+        "--dataset-group=42",
+        "--json",
+        "--rate=unlimited",
+        "--timeout=10s",
+        "--retry-base=50ms",
+        "--retry-cap=500ms",
+        ...common,
+        ...(options.importFlags ?? []),
+        ...flags,
+      ]),
+    startWorker: (...flags) => scene.start(["worker", ...common, ...flags]),
+    untilApplied: (rows, beside) => beside.until(async () => (await sandbox.stats()).applied >= rows),
+    untilServing: (worker) => worker.until(() => worker.stderr().includes("serving runs")),
+    report: (ended) => readReport(scene.directory, ended),
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * A test's own place: a directory that its commands run in, and an end at which everything is taken down. A test that
+ * fails leaves its directory (store, reports, record, what each process printed) and says where it is.
+ */
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { onTestFinished } from "vitest";
+import { type Ended, type SpawnOptions, startTraceload, type Traceload } from "./traceload.ts";
+
+export interface Scene {
+  readonly directory: string;
+  /** Writes a file there, and answers its path. */
+  write(name: string, content: string | Buffer): Promise<string>;
+  start(args: readonly string[], options?: Omit<SpawnOptions, "cwd">): Traceload;
+  /** Starts it and waits for its end. */
+  run(args: readonly string[], options?: Omit<SpawnOptions, "cwd">): Promise<Ended>;
+  /** Closes something when the test is over, after the processes and what was opened later. */
+  atEnd(close: () => Promise<unknown>): void;
+  /** A directory elsewhere that belongs to the evidence. */
+  alsoKeep(directory: string): void;
+  close(outcome: { failed: boolean }): Promise<void>;
+}
+
+/** A scene that ends with the test that opens it. */
+export async function openScene(name: string): Promise<Scene> {
+  const scene = await openLongScene(name);
+  onTestFinished(({ task }) => scene.close({ failed: task.result?.state === "fail" }));
+  return scene;
+}
+
+/** A scene for several tests: whoever opens it closes it. */
+export async function openLongScene(name: string): Promise<Scene> {
+  const directory = await mkdtemp(path.join(tmpdir(), `traceload-test-${name}-`));
+  const processes: Traceload[] = [];
+  const closers: (() => Promise<unknown>)[] = [];
+  const kept: string[] = [];
+
+  const start: Scene["start"] = (args, options) => {
+    const started = startTraceload(args, { cwd: directory, ...options });
+    processes.push(started);
+    return started;
+  };
+  const keepEvidence = async () => {
+    const evidence = path.join(directory, "evidence");
+    await mkdir(evidence, { recursive: true });
+    for (const [index, one] of processes.entries()) {
+      const name = `${String(index + 1).padStart(2, "0")}-${one.args[0] ?? ""}.log`;
+      const text = `traceload ${one.args.join(" ")}\n--- stdout\n${one.stdout()}\n--- stderr\n${one.stderr()}`;
+      await writeFile(path.join(evidence, name), text);
+    }
+    for (const elsewhere of kept) {
+      await cp(elsewhere, path.join(evidence, path.basename(elsewhere)), { recursive: true });
+    }
+    process.stderr.write(`${name}: its evidence is kept in ${directory}\n`);
+  };
+
+  return {
+    directory,
+    write: async (name, content) => {
+      const file = path.join(directory, name);
+      await writeFile(file, content);
+      return file;
+    },
+    start,
+    run: (args, options) => start(args, options).ended,
+    atEnd: (close) => closers.unshift(close),
+    alsoKeep: (elsewhere) => kept.push(elsewhere),
+    close: async ({ failed }) => {
+      for (const one of processes) await one.kill("SIGCONT");
+      await Promise.all(processes.map((one) => one.kill("SIGKILL")));
+      if (failed) await keepEvidence();
+      for (const close of closers) await close();
+      if (!failed) await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

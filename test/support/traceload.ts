@@ -1,0 +1,98 @@
+/** The real command, spawned from what was built, in a process of its own: what it prints, and how it ends. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const LAUNCHER = fileURLToPath(new URL("../../src/cli/launcher.cjs", import.meta.url));
+/** Any key is good enough for the sandbox. */
+export const TEST_KEY = "test-key";
+
+export interface Ended {
+  /** null when a signal ended it. */
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Traceload {
+  readonly args: readonly string[];
+  readonly pid: number;
+  stdout(): string;
+  stderr(): string;
+  running(): boolean;
+  readonly ended: Promise<Ended>;
+  /** To the process and all that it started. SIGKILL resolves when it is gone, others at once. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Resolves when the condition holds; rejects, with what was printed, when the process ends before. */
+  until(condition: () => boolean | Promise<boolean>): Promise<void>;
+}
+
+export interface SpawnOptions {
+  cwd: string;
+  /** Beside the path and a key; undefined takes a variable away. Nothing else of this process's own is handed down. */
+  env?: Readonly<Record<string, string | undefined>>;
+  stdin?: string | Buffer;
+}
+
+const POLL_MS = 15;
+
+/** Starts `traceload` with these arguments. */
+export function startTraceload(args: readonly string[], options: SpawnOptions): Traceload {
+  const environment = { ...inherited(), PROMPTLAYER_API_KEY: TEST_KEY, ...options.env };
+  const child = spawn("node", [LAUNCHER, ...args], {
+    cwd: options.cwd,
+    env: environment,
+    stdio: ["pipe", "pipe", "pipe"],
+    // A group of its own: a kill reaches whatever the command has started, too.
+    detached: true,
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error("node could not be started");
+  const texts = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.stderr += text));
+  // A command that reads no input may be gone before all of it was written.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(options.stdin ?? "");
+  let over = false;
+  const ended = once(child, "close").then(([code, signal]: unknown[]): Ended => {
+    over = true;
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, ...texts };
+  });
+  return {
+    args,
+    pid,
+    stdout: () => texts.stdout,
+    stderr: () => texts.stderr,
+    running: () => !over,
+    ended,
+    kill: async (signal) => {
+      if (over) return;
+      try {
+        process.kill(-pid, signal);
+      } catch {
+        // Gone meanwhile.
+      }
+      if (signal === "SIGKILL") await ended;
+    },
+    until: async (condition) => {
+      while (!(await condition())) {
+        if (over)
+          throw new Error(`traceload ${args.join(" ")} ended too early:\n${texts.stdout}${texts.stderr}`);
+        await pause(POLL_MS);
+      }
+    },
+  };
+}
+
+function inherited(): Record<string, string> {
+  const names = ["PATH", "HOME", "TMPDIR", "LANG"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
