@@ -6,12 +6,13 @@ import pRetry from "p-retry";
 import type { Api } from "../src/core/api.ts";
 import { classify } from "../src/core/classify.ts";
 import type { Clock } from "../src/core/clock.ts";
+import { TraceloadError } from "../src/core/errors.ts";
 import type { AttemptSignal, Outcome } from "../src/core/outcome.ts";
 import type { JobVerdict, RowJob } from "../src/core/queue.ts";
 import { backoffMs } from "../src/core/retry-timing.ts";
 import { groupKey, rowKey, type Row } from "../src/core/row.ts";
 import { RUNNING_STATES } from "../src/core/status.ts";
-import type { AttemptFacts, LeaseId, Settlement, Store, Token } from "../src/core/store.ts";
+import type { AttemptFacts, LeaseId, SettleRequest, Settlement, Store, Token } from "../src/core/store.ts";
 
 export interface AddTraceSettings {
   /** From the claim until the header has left, at most. */
@@ -45,12 +46,16 @@ export interface AddTraceParts {
   owner(): LeaseId;
   run: { runId: string; origin: string; createdAt: number; limiter: string };
   settings: AddTraceSettings;
+  /** Told of faults of the store that are waited out. */
+  onFault: (error: unknown) => void;
   /** Told of every outcome, for the progress view. */
   observe(outcome: Outcome): void;
 }
 
 /** A row that the server keeps putting off is given up after this many refusals. */
 const MAX_REFUSALS = 100;
+
+const SETTLE_AGAIN_MS = 1_000;
 
 /** Thrown to p-retry, and nowhere else: the row was certainly not applied and may be sent again. */
 class NotApplied extends Error {
@@ -208,8 +213,7 @@ class RowSender {
   }
 
   async #conclude(outcome: Outcome, token: Token, facts: AttemptFacts): Promise<JobVerdict> {
-    const settle = (settlement: Settlement) =>
-      this.#parts.store.settle({ ...this.#address, token, settlement, facts });
+    const settle = (settlement: Settlement) => this.#settle({ ...this.#address, token, settlement, facts });
     const done: JobVerdict = { kind: "done" };
     switch (outcome.kind) {
       case "added": {
@@ -250,6 +254,22 @@ class RowSender {
       }
       default:
         return outcome satisfies never;
+    }
+  }
+
+  /**
+   * What the server said must not be forgotten: a store that refuses (a full disk, no memory) is asked until it takes
+   * it. A closed one is asked no more; the entry then stays as it is, and will be swept to unknown.
+   */
+  async #settle(request: SettleRequest): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#parts.store.settle(request);
+      } catch (error) {
+        if (error instanceof TraceloadError && error.code === "store_unreachable") throw error;
+        this.#parts.onFault(error);
+        await this.#parts.clock.sleep(SETTLE_AGAIN_MS);
+      }
     }
   }
 

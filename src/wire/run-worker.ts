@@ -114,6 +114,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       owner,
       run: address,
       settings: options,
+      onFault: parts.onFault,
       observe: (outcome) => parts.onOutcome(run.runId, outcome),
     },
     stop.signal,
