@@ -99,32 +99,31 @@ class Opening {
   }
 
   async #open(owner: LeaseId, quiet: boolean, knownDraftId: number | undefined): Promise<void> {
-    const { store, api } = this.#options;
+    const { api } = this.#options;
     const listed = await this.#ask(() => api.listDatasets(this.#datasetGroupId, { signal: this.#signal }));
     if (!listed.ok) return this.#withoutDraft(listed.message);
     let draft = draftOf(listed.value);
-    if (draft === undefined && listed.value.length > 0) {
+    if (draft === undefined) {
       const source = lastPublished(listed.value);
       const request = { datasetGroupId: this.#datasetGroupId, sourceDatasetId: source?.id };
       const created = await this.#ask(() => api.createDraft(request, { signal: this.#signal }));
+      // No version and no draft to be had: the group does not exist, and the first row's answer will say so.
+      const missing = !created.ok && created.kind === "not_found" && listed.value.length === 0;
+      if (missing) return this.#setOpen(undefined, undefined);
       if (!created.ok && created.kind !== "conflict") return this.#withoutDraft(created.message);
       const again = await this.#ask(() => api.listDatasets(this.#datasetGroupId, { signal: this.#signal }));
       draft = again.ok ? draftOf(again.value) : undefined;
       if (draft === undefined && created.ok) draft = created.value.draftDatasetId;
       if (draft !== undefined && source !== undefined) await this.#awaitSeed(owner, draft, source.id);
     }
-    // A group with no version at all does not exist; the first row's answer will say so.
-    if (draft === undefined) {
-      return store.setGroup(this.#key, { phase: "open", draftDatasetId: undefined, baseline: undefined });
-    }
-    const fresh = draft !== knownDraftId;
+    const fresh = draft !== undefined && draft !== knownDraftId;
     const count =
       quiet && fresh ? await this.#ask(() => api.countRows(draft, { signal: this.#signal })) : undefined;
-    await store.setGroup(this.#key, {
-      phase: "open",
-      draftDatasetId: draft,
-      baseline: count?.ok === true ? count.value : undefined,
-    });
+    await this.#setOpen(draft, count?.ok === true ? count.value : undefined);
+  }
+
+  #setOpen(draftDatasetId: number | undefined, baseline: number | undefined): Promise<void> {
+    return this.#options.store.setGroup(this.#key, { phase: "open", draftDatasetId, baseline });
   }
 
   async #withoutDraft(why: string): Promise<void> {
