@@ -116,10 +116,14 @@ class Opening {
       if (draft === undefined && created.ok) draft = created.value.draftDatasetId;
       if (draft !== undefined && source !== undefined) await this.#awaitSeed(owner, draft, source.id);
     }
-    const fresh = draft !== undefined && draft !== knownDraftId;
-    const count =
-      quiet && fresh ? await this.#ask(() => api.countRows(draft, { signal: this.#signal })) : undefined;
-    await this.#setOpen(draft, count?.ok === true ? count.value : undefined);
+    await this.#setOpen(draft, quiet && draft !== knownDraftId ? await this.#baseline(draft) : undefined);
+  }
+
+  /** Rows in the draft before ours. Only while nothing of the group is in flight does it mean that. */
+  async #baseline(draft: number | undefined): Promise<number | undefined> {
+    if (draft === undefined) return undefined;
+    const count = await this.#ask(() => this.#options.api.countRows(draft, { signal: this.#signal }));
+    return count.ok ? count.value : undefined;
   }
 
   #setOpen(draftDatasetId: number | undefined, baseline: number | undefined): Promise<void> {
