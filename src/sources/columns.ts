@@ -82,17 +82,20 @@ export function columnsError(message: string, next: string): TraceloadError {
   return new TraceloadError("source_columns", message, { next });
 }
 
-/** Said where no column is known to hold what is needed. */
-export function noColumn(source: string, field: IdentityField, names: readonly string[]): TraceloadError {
+/** Said where no column of a table, or no key of JSON records, is known to hold what is needed. */
+export function noColumn(
+  source: string,
+  field: IdentityField,
+  there: { columns: readonly string[] } | { keys: readonly string[] },
+): TraceloadError {
   const flag = FIELD_FLAGS[field];
+  const [what, names] = "columns" in there ? ["column", there.columns] : ["key", there.keys];
   const next =
     field === "trace" && names.some((name) => ALIASES.span.plain.has(foldName(name)))
-      ? `A span alone cannot be added: export the trace IDs too, or name their column with ${flag}.`
+      ? `A span alone cannot be added: export the trace IDs too, or name their ${what} with ${flag}.`
       : `Name it: ${flag} NAME`;
-  return columnsError(
-    `${source} has no column that is known to hold ${FIELD_NAMES[field]}s; it has ${quoted(names)}`,
-    next,
-  );
+  const has = names.length === 0 ? "it has none" : `it has ${quoted(names)}`;
+  return columnsError(`${source} has no ${what} that is known to hold ${FIELD_NAMES[field]}s; ${has}`, next);
 }
 
 function ambiguous(source: string, field: IdentityField, names: readonly string[]): TraceloadError {

@@ -40,7 +40,7 @@ async function expand(input: string): Promise<string[]> {
   throw new TraceloadError(
     "source_not_found",
     isDynamicPattern(input) ? `no file matches ${input}` : `${input} does not exist`,
-    { next: `Look from this directory (${process.cwd()}): ls ${input}` },
+    { next: `Check the path; it is looked up from ${resolve(".")}` },
   );
 }
 

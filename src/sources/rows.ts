@@ -73,7 +73,7 @@ export class RowMaker {
   /** Appends the rows that were waiting for more records to decide by. Throws like `take`. */
   end(rows: SourceRow[]): void {
     if (this.#first !== undefined) this.#decideColumns(this.#first, undefined, rows);
-    if (this.#keylessNames !== undefined) throw noColumn(this.#name, "trace", this.#keylessNames);
+    if (this.#keylessNames !== undefined) throw noColumn(this.#name, "trace", { keys: this.#keylessNames });
   }
 
   #takeBroken({ line, problem }: BrokenRecord, rows: SourceRow[]): void {
@@ -100,8 +100,7 @@ export class RowMaker {
   }
 
   #release(rows: SourceRow[]): void {
-    if (this.#waiting.length === 0) return;
-    rows.push(...this.#waiting);
+    for (const row of this.#waiting) rows.push(row);
     this.#waiting = [];
   }
 
@@ -144,7 +143,8 @@ export class RowMaker {
     }
     this.#keylessNames ??= Object.keys(value);
     this.#waiting.push(row);
-    if (this.#waiting.length >= RECORDS_WITHOUT_KEY) throw noColumn(this.#name, "trace", this.#keylessNames);
+    if (this.#waiting.length >= RECORDS_WITHOUT_KEY)
+      throw noColumn(this.#name, "trace", { keys: this.#keylessNames });
   }
 
   #row(line: number, identity: Identity): SourceRow {

@@ -37,10 +37,9 @@ const REFUSED: readonly Refusal[] = [
     next: `duckdb -csv -c "select trace_id, span_id from 'FILE'" | traceload import -`,
   },
   { title: "an Avro file", hex: "4f626a01", next: EXPORT_AS_TEXT },
-  { title: "an Arrow file", hex: "4152524f5731", next: EXPORT_AS_TEXT },
-  { title: "an ORC file", hex: "4f5243", next: EXPORT_AS_TEXT },
+  { title: "an Arrow file", hex: "4152524f57310000", next: EXPORT_AS_TEXT },
   { title: "a tar archive", hex: "7573746172", offset: 257, next: "Unpack it: tar -xf FILE" },
-  { title: "a bzip2 file", hex: "425a68", next: "bunzip2 -c FILE | traceload import -" },
+  { title: "a bzip2 file", hex: "314159265359", offset: 4, next: "bunzip2 -c FILE | traceload import -" },
   { title: "an xz file", hex: "fd377a585a00", next: "xz -dc FILE | traceload import -" },
   { title: "an LZ4 file", hex: "04224d18", next: "lz4 -dc FILE | traceload import -" },
 ];

@@ -92,10 +92,10 @@ export function tableColumns(
   const listOfIds = !header && names.length === 1 && looksLikeId(names[0] ?? "");
   const trace = column("trace") ?? (listOfIds ? 0 : undefined);
   if (trace === undefined) {
-    throw header ? noColumn(source, "trace", names) : withoutHeader(source, names);
+    throw header ? noColumn(source, "trace", { columns: names }) : withoutHeader(source, names);
   }
   const span = options.unit === "trace" ? undefined : column("span");
-  if (options.unit === "span" && span === undefined) throw noColumn(source, "span", names);
+  if (options.unit === "span" && span === undefined) throw noColumn(source, "span", { columns: names });
   return {
     header,
     width: names.length,

@@ -23,6 +23,10 @@ function behindLineEnd(bytes: Buffer, at: number): number {
   return at;
 }
 
+function hasLineEnd(bytes: Buffer): boolean {
+  return bytes.includes(NEWLINE) || bytes.includes(RETURN);
+}
+
 function countLineEnds(bytes: Buffer, from: number, to: number): number {
   let count = 0;
   for (let at = from; at < to; at += 1) {
@@ -34,6 +38,7 @@ function countLineEnds(bytes: Buffer, from: number, to: number): number {
 
 /** Index behind the first line end outside quotes, or -1; `quoted` is carried from one piece to the next. */
 function behindRecord(bytes: Buffer, state: { quoted: boolean }): number {
+  if (!bytes.includes(QUOTE) && (state.quoted || !hasLineEnd(bytes))) return -1;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at];
     if (byte === QUOTE) state.quoted = !state.quoted;
@@ -117,7 +122,7 @@ export class CsvCells {
       if (this.#skipping !== undefined) {
         const end = behindRecord(rest, this.#skipping);
         const skipped = end === -1 ? rest.length : end;
-        this.#line += countLineEnds(rest, 0, skipped);
+        if (hasLineEnd(rest)) this.#line += countLineEnds(rest, 0, skipped);
         rest = rest.subarray(skipped);
         if (end !== -1) this.#skipping = undefined;
         continue;

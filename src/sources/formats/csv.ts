@@ -36,28 +36,30 @@ function asRecord(record: CsvRecord): SourceRecord | undefined {
   }
 }
 
-function isEmpty(record: SourceRecord): boolean {
-  return record.kind === "cells" && record.cells.every((cell) => cell.trim() === "");
+function isEmpty(cells: readonly string[]): boolean {
+  return cells.every((cell) => cell.trim() === "");
 }
 
 /**
- * Spreadsheets end their files with any number of records whose cells are all empty: they count as blank lines, but
+ * Spreadsheets end their files with up to a million records whose cells are all empty: they count as blank lines, but
  * only there. In front of a record that has cells they are records like others.
  */
 class TrailingEmptyRecords {
-  #waiting: SourceRecord[] = [];
+  #lines: number[] = [];
+  #cells: string[] = [];
 
   pass(records: readonly CsvRecord[]): SourceRecord[] {
     const passed: SourceRecord[] = [];
     for (const raw of records) {
       const record = asRecord(raw);
       if (record === undefined) continue;
-      if (isEmpty(record)) {
-        this.#waiting.push(record);
+      if (record.kind === "cells" && isEmpty(record.cells)) {
+        this.#lines.push(record.line);
+        this.#cells = record.cells;
         continue;
       }
-      for (const waiting of this.#waiting) passed.push(waiting);
-      this.#waiting = [];
+      for (const line of this.#lines) passed.push({ kind: "cells", line, cells: this.#cells });
+      this.#lines = [];
       passed.push(record);
     }
     return passed;
