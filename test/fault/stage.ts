@@ -5,7 +5,7 @@
 import type { Traceload } from "../support/traceload.ts";
 import { readReport, type ReportFiles } from "../support/report-files.ts";
 import type { RedisServer, RedisSource } from "../support/redis-server.ts";
-import { csvOfRows } from "../support/row-files.ts";
+import { csvOf, rowIds } from "../support/row-files.ts";
 import { startSandboxProcess, type SandboxProcess } from "../support/sandbox-process.ts";
 import { openScene, type Scene } from "../support/scene.ts";
 import type { Ended } from "../support/traceload.ts";
@@ -30,6 +30,8 @@ export interface Stage {
   /** Reaches the stage's store. */
   readonly storeUrl: string;
   readonly file: string;
+  /** Trace and span of each row in the file. */
+  readonly rows: readonly (readonly [traceId: string, spanId: string])[];
   startImport(...flags: string[]): Traceload;
   startWorker(...flags: string[]): Traceload;
   /** Waits until the server holds so many rows. */
@@ -56,7 +58,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     scene.atEnd(() => redis.stop());
   }
   const sandbox = await startSandboxProcess(scene, options.sandbox);
-  const file = await scene.write("rows.csv", csvOfRows(options.rows));
+  const rows = rowIds(options.rows);
+  const file = await scene.write("rows.csv", csvOf(rows));
   const storeUrl = redis?.url ?? `pglite:${scene.directory}/store`;
   const common = [
     `--base-url=${sandbox.url}`,
@@ -71,6 +74,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     redis,
     storeUrl,
     file,
+    rows,
     startImport: (...flags) =>
       scene.start([
         "import",

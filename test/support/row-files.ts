@@ -1,13 +1,18 @@
 /** Files of rows for imports: as many as are asked for, all different, the same each time. */
 import { createHash } from "node:crypto";
 
-/** `count` lines of trace and span, every fifth without a span, in files whose `seed` tells their rows apart. */
-export function csvOfRows(count: number, seed = 1): string {
-  const lines = Array.from({ length: count }, (_, index) => {
+export type RowIds = readonly [traceId: string, spanId: string];
+
+/** `count` traces and spans, every fifth without a span. Another `seed`: other rows. */
+export function rowIds(count: number, seed = 1): RowIds[] {
+  return Array.from({ length: count }, (_, index): RowIds => {
     const span = index % 5 === 4 ? "" : hex(`span ${seed} ${index}`, 16);
-    return `${hex(`trace ${seed} ${index}`, 32)},${span}`;
+    return [hex(`trace ${seed} ${index}`, 32), span];
   });
-  return `trace_id,span_id\n${lines.join("\n")}\n`;
+}
+
+export function csvOf(rows: readonly RowIds[]): string {
+  return `trace_id,span_id\n${rows.map((row) => row.join(",")).join("\n")}\n`;
 }
 
 function hex(text: string, digits: number): string {
