@@ -56,6 +56,7 @@ export interface AddTraceParts {
 const MAX_REFUSALS = 100;
 
 const SETTLE_AGAIN_MS = 1_000;
+const NOTHING_SENT: AttemptFacts = { attempts: 0, httpStatus: undefined, durationMs: 0 };
 
 /** Thrown to p-retry, and nowhere else: the row was certainly not applied and may be sent again. */
 class NotApplied extends Error {
@@ -197,6 +198,13 @@ class RowSender {
           if (answer.reason === "sending") {
             return { kind: "over", verdict: { kind: "again", delayMs: answer.retryInMs } };
           }
+          // Carried out once already, its answer lost, the claim would stand in the way of the next one.
+          await this.#settle({
+            ...this.#address,
+            token,
+            settlement: { kind: "released" },
+            facts: NOTHING_SENT,
+          });
           await this.#parts.clock.sleep(answer.retryInMs, this.#signal);
           break;
         default:
