@@ -144,9 +144,11 @@ class RowSender {
       const claimed = await this.#claim();
       if (claimed.kind === "over") return claimed.verdict;
       const { answer, facts } = await this.#send(claimed.startedAt);
-      const concluded = this.#conclude(this.#judge(answer), claimed.token, facts);
-      // The settlement is on its way before the next claim is: the store never sees more claims than places.
-      leavePlace();
+      const outcome = this.#judge(answer);
+      const concluded = this.#conclude(outcome, claimed.token, facts);
+      // The settlement is on its way before the next claim is: the store never sees more claims than places. A stop or
+      // a pause must have been taken in first: it is meant for the next claim, too.
+      if (outcome.kind !== "halt" && outcome.kind !== "refused") leavePlace();
       return await concluded;
     } finally {
       leavePlace();
@@ -311,7 +313,8 @@ class RowSender {
       capMs: settings.retryCapMs,
       random: this.#parts.random,
     });
-    const pauseMs = outcome.retryInMs ?? Math.max(settings.retryBaseMs, backoff);
+    // A date that is past by our clock, or a 0, says nothing: asked again at once, every refusal would be used up.
+    const pauseMs = outcome.retryInMs || Math.max(settings.retryBaseMs, backoff);
     await store.pauseLimiter(run.limiter, pauseMs);
     await settle({ kind: "released" });
     throw new NotApplied(outcome.message, false);
