@@ -173,7 +173,7 @@ export async function openWorkplace(
     removeOldRuns: () => removeOldRuns(store, settings.retention),
     interruptOrphans: (fingerprint, signal) =>
       interruptOrphans(
-        { store, queues, clock },
+        { store, queues, clock, onFault },
         // An embedded store has one process: whatever else is running there, is not.
         (run) => address.kind === "embedded" || run.fingerprint === fingerprint,
         signal,

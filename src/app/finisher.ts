@@ -12,8 +12,10 @@ export interface FinisherOptions {
   store: Pick<Store, "getRun" | "changeRun" | "readRows" | "lookup" | "markUnprocessed" | "sweep">;
   queue: Pick<RunQueue, "enqueue" | "unfinished" | "remove">;
   runId: string;
-  /** Stop the run when it has this many bad rows, or this share of the settled ones. */
+  /** Stop the run when it has more bad rows than this, or a greater share of the settled ones. */
   maxErrors: { rows: number | undefined; percent: number | undefined } | undefined;
+  /** Told when the queue is out of reach: what it was asked for is then left to the next step. */
+  onFault: (error: unknown) => void;
 }
 
 export interface Finisher {
@@ -47,14 +49,30 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       await revive();
       return { run, over: false };
     }
+    // The queue first: a run that is finished is looked at no more.
+    if (!(await onQueue(() => queue.remove()))) return { run, over: false };
     await store.changeRun(runId, { state: "finished", finished: true }, RUNNING_STATES);
-    await queue.remove();
     return { run: await store.getRun(runId), over: true };
+  };
+
+  /** The queue fails fast while its server is away, and comes back later than the store may. */
+  const onQueue = async (act: () => Promise<void>): Promise<boolean> => {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      options.onFault(error);
+      return false;
+    }
   };
 
   /** Rows without a result, without a job, and without a request in flight were lost with a process. */
   const revive = async () => {
-    if ((await queue.unfinished()) > 0) {
+    let unfinished = 0;
+    const answered = await onQueue(async () => {
+      unfinished = await queue.unfinished();
+    });
+    if (!answered || unfinished > 0) {
       quietSteps = 0;
       return;
     }
@@ -67,7 +85,8 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     await eachQueuedPage(async (rows, sending) => {
       const lost = rows.filter((row) => !sending.has(row.row));
       // A fresh id: the old one may still be held by a worker that does not know it lost its job.
-      if (lost.length > 0) await queue.enqueue(lost.map((row) => rowJob(row, generation)));
+      const jobs = lost.map((row) => rowJob(row, generation));
+      if (jobs.length > 0) await onQueue(() => queue.enqueue(jobs));
     });
   };
 
@@ -84,7 +103,7 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       const after = await store.getRun(runId);
       if (after !== undefined && after.counts.queued > 0) return false;
     }
-    await queue.remove();
+    if (!(await onQueue(() => queue.remove()))) return false;
     await store.changeRun(runId, { finished: true });
     return true;
   };

@@ -54,18 +54,31 @@ export async function importRun(
   onProgress(run);
 
   const queue = queues.runQueue(runId);
-  const finisher = makeFinisher({ store, queue, runId, maxErrors: request.maxErrors });
+  const finisher = makeFinisher({
+    store,
+    queue,
+    runId,
+    maxErrors: request.maxErrors,
+    onFault: parts.onFault,
+  });
   const reading = new AbortController();
   const worker = request.detach ? undefined : await parts.startRunWorker(run);
   const producing = readAll(parts, request, queue, reading.signal);
+  let refused: { error: unknown } | undefined;
+  const noteRefusal = (error: unknown) => {
+    refused ??= { error };
+  };
+  producing.catch(noteRefusal);
   let stopping: Promise<void> | undefined;
   const beginStop = () => {
     reading.abort();
     stopping ??= worker?.stop() ?? Promise.resolve();
+    stopping.catch(noteRefusal);
   };
 
   try {
     for (;;) {
+      if (refused !== undefined) throw refused.error;
       if (signal.aborted) await store.changeRun(runId, { state: "interrupted" }, RUNNING_STATES);
       const seen = await finisher.step();
       if (seen.run === undefined)
@@ -79,7 +92,13 @@ export async function importRun(
         break;
       }
       if (!RUNNING_STATES.includes(run.state)) beginStop();
-      if (seen.over) break;
+      if (seen.over) {
+        beginStop();
+        await Promise.all([stopping, producing]);
+        // A batch may have come in while the run was being wound up: its rows get their last status, too.
+        while (!(await finisher.step()).over) await clock.sleep(STEP_MS);
+        break;
+      }
       await waitOrAbort(clock, stopping === undefined ? signal : undefined);
     }
   } finally {
@@ -129,9 +148,10 @@ async function checkTotal(store: Store, runId: string, read: number): Promise<vo
   }
 }
 
-async function handOver({ store, queues }: ImportParts, runId: string): Promise<void> {
+async function handOver({ store, queues, onFault }: ImportParts, runId: string): Promise<void> {
   await store.changeRun(runId, { owner: null }, RUNNING_STATES);
-  await queues.requestFinish(runId);
+  // The queue fails fast while its server is away. Workers ask for the end of runs that nobody owns themselves.
+  await queues.requestFinish(runId).catch(onFault);
 }
 
 async function waitOrAbort(clock: Clock, signal: AbortSignal | undefined): Promise<void> {

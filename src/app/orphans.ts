@@ -12,17 +12,17 @@ const STEP_MS = 200;
  * are then settled or unknown. Answers the runs. Safe to repeat.
  */
 export async function interruptOrphans(
-  parts: { store: Store; queues: Queues; clock: Clock },
+  parts: { store: Store; queues: Queues; clock: Clock; onFault: (error: unknown) => void },
   mine: (run: Run) => boolean,
   signal: AbortSignal,
 ): Promise<Run[]> {
-  const { store, queues, clock } = parts;
+  const { store, queues, clock, onFault } = parts;
   const running = await store.listRuns({ states: RUNNING_STATES });
   const orphans = running.filter((run) => run.owner !== undefined && !run.ownerAlive && mine(run));
   for (const { runId } of orphans) {
     await store.changeRun(runId, { state: "interrupted" }, RUNNING_STATES);
     const queue = queues.runQueue(runId);
-    const finisher = makeFinisher({ store, queue, runId, maxErrors: undefined });
+    const finisher = makeFinisher({ store, queue, runId, maxErrors: undefined, onFault });
     while (!(await finisher.step()).over) await clock.sleep(STEP_MS, signal);
     await queue.close();
   }

@@ -10,9 +10,31 @@ export interface Places {
   leave(): void;
 }
 
+interface Waiter {
+  signal: AbortSignal;
+  go(): void;
+  fail(reason: unknown): void;
+}
+
 export function makePlaces(count: number): Places {
-  const waiting = new Set<() => void>();
+  const waiting = new Set<Waiter>();
+  const watched = new WeakSet<AbortSignal>();
   let taken = 0;
+
+  /** Once a signal: a listener for each that waits would come and go with every row. */
+  const watch = (signal: AbortSignal): void => {
+    if (watched.has(signal)) return;
+    watched.add(signal);
+    const release = (): void => {
+      for (const waiter of waiting) {
+        if (waiter.signal !== signal) continue;
+        waiting.delete(waiter);
+        waiter.fail(signal.reason);
+      }
+    };
+    signal.addEventListener("abort", release, { once: true });
+  };
+
   return {
     take: (signal) => {
       if (signal.aborted) return Promise.reject(signal.reason as Error);
@@ -20,24 +42,16 @@ export function makePlaces(count: number): Places {
         taken += 1;
         return Promise.resolve();
       }
-      return new Promise<void>((resolve, reject) => {
-        const go = () => {
-          signal.removeEventListener("abort", giveUp);
-          resolve();
-        };
-        const giveUp = () => {
-          waiting.delete(go);
-          reject(signal.reason as Error);
-        };
-        signal.addEventListener("abort", giveUp, { once: true });
-        waiting.add(go);
+      watch(signal);
+      return new Promise<void>((go, fail) => {
+        waiting.add({ signal, go, fail });
       });
     },
     leave: () => {
       // The place goes straight to whoever waits longest; the number taken stays as it is.
-      for (const go of waiting) {
-        waiting.delete(go);
-        go();
+      for (const waiter of waiting) {
+        waiting.delete(waiter);
+        waiter.go();
         return;
       }
       taken -= 1;

@@ -41,7 +41,7 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
       const queue = queues.runQueue(runId);
       const { maxErrors } = parseRunOptions(runId, run.options);
       const limits = maxErrors && { rows: maxErrors.rows, percent: maxErrors.percent };
-      const finisher = makeFinisher({ store, queue, runId, maxErrors: limits });
+      const finisher = makeFinisher({ store, queue, runId, maxErrors: limits, onFault });
       entry = { finisher, close: () => queue.close() };
       finishers.set(runId, entry);
     }
