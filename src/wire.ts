@@ -8,7 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { importRun, type ImportRequest } from "./app/import-run.ts";
 import { preflight } from "./app/preflight.ts";
 import { interruptOrphans } from "./app/orphans.ts";
-import { openPresence } from "./app/presence.ts";
+import { openPresence, sweepUpTheDead } from "./app/presence.ts";
 import { thisProcess } from "./app/process-identity.ts";
 import { removeOldRuns } from "./app/retention.ts";
 import { limiterName, newRunId, runFingerprint, type RunOptions } from "./app/run-options.ts";
@@ -227,7 +227,15 @@ export async function openWorkplace(
 /** Opens the store for looking into only; undefined where there is none yet, since looking must not create one. */
 export async function openStoreIfThere(settings: Settings, onFault: (error: unknown) => void) {
   const address = parseStoreUrl(settings.store);
-  return storeExists(address) ? openStoreConnection(address, onFault) : undefined;
+  if (!storeExists(address)) return undefined;
+  const connection = await openStoreConnection(address, onFault);
+  try {
+    await sweepUpTheDead(connection.store, thisProcess());
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
 }
 
 /** What the owner of an embedded store last told of it; undefined for other stores, and where nothing was told. */

@@ -24,17 +24,27 @@ export interface Presence {
   close(): Promise<void>;
 }
 
+/**
+ * One round: ends the leases of processes of this host that died, then sweeps up the requests that were lost with
+ * them. Whoever only looks at a store does this first: a run of the dead would look alive until its lease ran out.
+ */
+export async function sweepUpTheDead(
+  store: Pick<Store, "endLease" | "listLeases" | "sweep">,
+  me: LeaseHolder,
+  own?: LeaseId,
+): Promise<number> {
+  for (const lease of await store.listLeases()) {
+    if (lease.id !== own && isDead(lease, me)) await store.endLease(lease.id);
+  }
+  return store.sweep();
+}
+
 export async function openPresence(options: PresenceOptions): Promise<Presence> {
   const { store, clock, holder, leaseTtlMs, sweepIntervalMs, onFault } = options;
   const stop = new AbortController();
   let owner = await store.openLease(holder, leaseTtlMs);
 
-  const sweep = async (): Promise<number> => {
-    for (const lease of await store.listLeases()) {
-      if (lease.id !== owner && isDead(lease, holder)) await store.endLease(lease.id);
-    }
-    return store.sweep();
-  };
+  const sweep = () => sweepUpTheDead(store, holder, owner);
   const renew = async () => {
     if (!(await store.renewLease(owner, leaseTtlMs))) owner = await store.openLease(holder, leaseTtlMs);
   };

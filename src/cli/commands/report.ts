@@ -18,7 +18,6 @@ export const reportCommand: Command = {
     const connection = await openStoreIfThere(settings, onFault);
     try {
       const store = connection?.store;
-      await store?.sweep();
       const run =
         wanted === "latest" ? (await store?.listRuns({ limit: 1 }))?.[0] : await store?.getRun(wanted);
       if (store === undefined || run === undefined) {
