@@ -23,6 +23,11 @@ const COMMANDS: readonly Command[] = [
   sandboxCommand,
 ];
 
+const STDIN = "-";
+/** yargs loses a positional argument that is a lone dash. */
+const STDIN_FOR_YARGS = "(standard input)";
+const restored = (argument: string) => (argument === STDIN_FOR_YARGS ? STDIN : argument);
+
 /** Runs what was typed, and exits with its code. */
 export async function main(): Promise<void> {
   process.exit(await run(process.argv.slice(2)));
@@ -35,7 +40,7 @@ async function run(args: readonly string[]): Promise<number> {
   });
   let code = 0;
   let session: Session | undefined;
-  let parser: Argv = yargs([...args])
+  let parser: Argv = yargs(args.map((arg) => (arg === STDIN ? STDIN_FOR_YARGS : arg)))
     .scriptName("traceload")
     .usage("$0 <command>\n\nBulk-load traces into PromptLayer datasets: no row twice, none lost.")
     .parserConfiguration({
@@ -68,7 +73,9 @@ async function run(args: readonly string[]): Promise<number> {
         let shaped = builder.options(flagOptions(command.settings));
         if (command.positional !== undefined) {
           const { name, describe, many } = command.positional;
-          shaped = shaped.positional(name, { type: "string", describe, array: many });
+          const coerce = (given: string | string[]) =>
+            typeof given === "string" ? restored(given) : given.map(restored);
+          shaped = shaped.positional(name, { type: "string", describe, array: many, coerce });
         }
         for (const [flag, option] of Object.entries(command.ownFlags ?? {}))
           shaped = shaped.option(flag, option);
@@ -89,7 +96,7 @@ async function run(args: readonly string[]): Promise<number> {
     const received = session?.received();
     if (received !== undefined && !(error instanceof TraceloadError))
       return received === "SIGINT" ? 130 : 143;
-    const color = useColor(process.env, process.stderr.isTTY);
+    const color = useColor(process.env, process.stderr.isTTY) && !args.includes("--no-color");
     const verbose = args.some((arg) => /^--log-level[= ]?(debug|trace)$/.test(arg));
     process.stderr.write(renderError(error, { color, verbose }));
     return exitCodeOfError(error);
