@@ -1,0 +1,31 @@
+/** `--dry-run`: reads, validates and looks the ledger up; sends nothing and creates no store. */
+import { readdir } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { readReport } from "../support/report-files.ts";
+import { csvOf, rowIds } from "../support/row-files.ts";
+import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { openScene } from "../support/scene.ts";
+
+test("a dry run creates no store, sends no request, and reports planned rows", async () => {
+  const scene = await openScene("dry-run");
+  const sandbox = await startSandboxProcess(scene);
+  const file = await scene.write("rows.csv", `${csvOf(rowIds(8))},no-trace\n`);
+  const to = ["-g", "42", "--base-url", sandbox.url, "--rate", "unlimited", "--json"];
+  const ended = await scene.run(["import", file, ...to, "--dry-run"]);
+  const report = await readReport(scene.directory, ended);
+  expect(report.summary.counts).toMatchObject({ read: 9, planned: 8, invalid: 1, added: 0 });
+  expect(report.rows.map(({ status }) => status).sort()).toEqual([
+    "invalid",
+    ...Array.from({ length: 8 }, () => "planned"),
+  ]);
+  expect(ended.code).toBe(1);
+  expect((await sandbox.stats()).requests).toEqual({});
+  expect(await readdir(scene.directory)).not.toContain(".traceload");
+
+  // With a store there, it knows what was added before.
+  const few = await scene.write("few.csv", csvOf(rowIds(5)));
+  expect((await scene.run(["import", few, ...to])).code).toBe(0);
+  const second = await readReport(scene.directory, await scene.run(["import", file, ...to, "--dry-run"]));
+  expect(second.summary.counts).toMatchObject({ planned: 3, duplicate: 5, invalid: 1 });
+  expect((await sandbox.record()).length).toBe(5);
+}, 60_000);
