@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import { Pool } from "pg";
 import { describe, test } from "vitest";
 import { openEmbedded } from "../../src/store/pglite/open.ts";
 import { openSqlStore } from "../../src/store/sql/store.ts";
@@ -28,9 +28,9 @@ if (url === undefined) {
 } else {
   storeContract("Postgres", async () => {
     const schema = `traceload_test_${process.pid}_${Date.now()}`;
-    const pools: pg.Pool[] = [];
+    const pools: Pool[] = [];
     const connect = async () => {
-      const pool = new pg.Pool({ connectionString: url, max: 8 });
+      const pool = new Pool({ connectionString: url, max: 8 });
       pools.push(pool);
       return openSqlStore({ pool, schema, facts: { kind: "postgres", name: "postgres", warnings: [] } });
     };

@@ -4,7 +4,18 @@
  * several that try at once only one gets it; the highest file is never deleted, so a late comer finds it.
  */
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { TraceloadError } from "../../core/errors.ts";
 import type { LeaseHolder } from "../../core/store.ts";
@@ -44,8 +55,14 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     }
     return {
       async release() {
-        await writeFile(draft, JSON.stringify({ owner, released: true }));
-        await rename(draft, path);
+        try {
+          await writeFile(draft, JSON.stringify({ owner, released: true }));
+          await rename(draft, path);
+        } catch {
+          // No space left: an empty lock that is old counts as free, too.
+          await truncate(path);
+          await utimes(path, 0, 0);
+        }
       },
     };
   }

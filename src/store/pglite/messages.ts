@@ -14,6 +14,8 @@ export interface Notification {
 export interface Reply {
   result: SqlResult;
   error: Error | undefined;
+  /** The session has ended with this reply (severity FATAL or PANIC); nothing may be sent to it any more. */
+  sessionOver: boolean;
   notifications: Notification[];
   /** Whether the session stands in a transaction that was begun explicitly (`E`: in one that failed). */
   transaction: "none" | "open" | "failed";
@@ -42,6 +44,7 @@ export function decodeReply(chunks: readonly Uint8Array[]): Reply {
   const reply: Reply = {
     result: { rows: [], rowCount: null },
     error: undefined,
+    sessionOver: false,
     notifications: [],
     transaction: "none",
   };
@@ -67,6 +70,7 @@ export function decodeReply(chunks: readonly Uint8Array[]): Reply {
       rows = [];
     } else if (message instanceof protocol.messages.DatabaseError) {
       reply.error ??= message;
+      if (message.severity === "FATAL" || message.severity === "PANIC") reply.sessionOver = true;
     } else if (message instanceof protocol.messages.NotificationResponseMessage) {
       const { channel, payload, processId } = message;
       reply.notifications.push({ channel, payload, processId });

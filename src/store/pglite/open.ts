@@ -12,6 +12,7 @@ import { unpackInto } from "./pack.ts";
 import { EmbeddedPool } from "./pool.ts";
 import { migrateQueues, releaseActiveJobs } from "./queue-schema.ts";
 import { findTemplate } from "./template.ts";
+import { upkeepOf } from "./upkeep.ts";
 
 export interface EmbeddedOptions {
   /** Made if it is missing. Everything the store keeps is in it. */
@@ -27,6 +28,7 @@ export interface Embedded {
   close(): Promise<void>;
 }
 
+const UPKEEP_INTERVAL_MS = 15_000;
 const UNFINISHED = "data.unfinished-";
 
 /**
@@ -37,7 +39,9 @@ export async function openEmbedded({ directory, signal }: EmbeddedOptions): Prom
   const name = `pglite:${directory}`;
   const closers: (() => Promise<void>)[] = [];
   const closeAll = async () => {
-    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+    const faults: unknown[] = [];
+    for (const close of closers.splice(0).toReversed()) await close().catch((fault) => faults.push(fault));
+    if (faults.length > 0) throw storeFault(faults[0], name);
   };
   try {
     const lock = await lockDirectory(directory);
@@ -46,19 +50,37 @@ export async function openEmbedded({ directory, signal }: EmbeddedOptions): Prom
     await prepareData(directory, data, signal);
     signal?.throwIfAborted();
     const db = await startOn(data, directory);
-    closers.push(() => db.close());
     const pool = new EmbeddedPool(db, name);
-    closers.push(() => pool.end());
+    closers.push(async () => {
+      await pool.end();
+      if (!pool.broken) await db.close();
+    });
     await migrateQueues(pool);
     await releaseActiveJobs(pool);
     const store = await openSqlStore({ pool, facts: { kind: "embedded", name, warnings: [] } });
     closers.push(() => store.close());
+    closers.push(keepUp(pool));
     let closing: Promise<void> | undefined;
     return { pool, store, close: () => (closing ??= closeAll()) };
   } catch (error) {
     await closeAll().catch(() => undefined);
     throw storeFault(error, name);
   }
+}
+
+/** Runs the upkeep from time to time; answers how to end it. */
+function keepUp(pool: EmbeddedPool): () => Promise<void> {
+  const upkeep = upkeepOf(pool);
+  let running: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    // What is wrong with the database shows in the statements that matter.
+    running = upkeep.run().catch(() => undefined);
+  }, UPKEEP_INTERVAL_MS);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    return running;
+  };
 }
 
 /** A directory that is there under its name is whole: it got the name when it was. */
@@ -89,21 +111,18 @@ async function startOn(data: string, directory: string): Promise<PGlite> {
   try {
     return await startDatabase(data);
   } catch (error) {
-    const fault = storeFault(error, directory);
+    const fault = storeFault(error, `pglite:${directory}`);
     throw fault instanceof TraceloadError ? fault : damaged(directory, error);
   }
 }
 
 function damaged(directory: string, cause: unknown): TraceloadError {
-  return new TraceloadError(
-    "store_damaged",
-    `the embedded store in ${directory} cannot be opened: it is damaged`,
-    {
-      next: [
-        `mv ${directory} ${directory}.damaged    keeps what is left of it; a new store is made at the next start`,
-        "A new store does not know which rows were added before: compare with the reports of earlier runs first.",
-      ].join("\n"),
-      cause,
-    },
-  );
+  const why = cause instanceof Error ? cause.message : "its data directory is not complete";
+  return new TraceloadError("store_damaged", `the embedded store in ${directory} cannot be opened: ${why}`, {
+    next: [
+      `mv ${directory} ${directory}.damaged    keeps what is left of it; a new store is made at the next start`,
+      "A new store does not know which rows were added before: compare with the reports of earlier runs first.",
+    ].join("\n"),
+    cause,
+  });
 }

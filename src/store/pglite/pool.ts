@@ -35,12 +35,21 @@ export class EmbeddedPool extends EventEmitter {
   #holder: EmbeddedClient | undefined;
   #working = false;
   #ended = false;
+  #broken: unknown;
 
   /** `name` stands in the messages of faults. */
   constructor(db: PGlite, name: string) {
     super();
     this.#db = db;
     this.#name = name;
+  }
+
+  /**
+   * Whether the database has given up (PostgreSQL's PANIC, for example at a full disk). PGlite would then spin for
+   * ever on the next statement and on closing; opening the directory anew recovers what was acknowledged.
+   */
+  get broken(): boolean {
+    return this.#broken !== undefined;
   }
 
   query(text: QueryText, params?: readonly unknown[]): Promise<SqlResult> {
@@ -104,8 +113,18 @@ export class EmbeddedPool extends EventEmitter {
 
   async #answer(request: Request): Promise<void> {
     this.#waiting.splice(this.#waiting.indexOf(request), 1);
+    if (this.broken) {
+      request.reject(this.#broken);
+      return;
+    }
     try {
       const reply = await this.#send(request);
+      if (reply.sessionOver) {
+        this.#broken = storeFault(reply.error, this.#name);
+        this.#holder = undefined;
+        request.reject(this.#broken);
+        return;
+      }
       this.#holder = reply.transaction === "none" ? undefined : request.client;
       if (reply.transaction !== "none" && request.client === undefined) {
         await this.#exchange(encodeQuery("rollback", [], UNNAMED));
@@ -132,7 +151,7 @@ export class EmbeddedPool extends EventEmitter {
     const name = `s${this.#statementsNamed}`;
     const reply = await this.#exchange(encodeQuery(text, params, { name, parsed: false }));
     if (reply.error === undefined) this.#prepared.set(text, name);
-    else await this.#exchange(encodeQuery(`deallocate ${name}`, [], UNNAMED));
+    else if (!reply.sessionOver) await this.#exchange(encodeQuery(`deallocate ${name}`, [], UNNAMED));
     return reply;
   }
 

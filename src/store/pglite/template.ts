@@ -8,14 +8,20 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { codeOf } from "../sql/connection.ts";
 import { migrate, migrationsFingerprint } from "../sql/migrations.ts";
 import { startDatabase } from "./database.ts";
+import { type DirectoryLock, lockDirectory } from "./lock.ts";
 import { packDirectory, readStamp } from "./pack.ts";
 import { EmbeddedPool } from "./pool.ts";
 import { migrateQueues } from "./queue-schema.ts";
 
 const run = promisify(execFile);
+
+/** How often a process looks whether another one has finished building. */
+const TURN_MS = 200;
 
 export const TEMPLATE_FILE = "pglite-template.br";
 
@@ -45,7 +51,6 @@ export async function buildTemplate(file: string): Promise<void> {
     await pool.query("update pg_database set datistemplate = false");
     await pool.query("drop database template0");
     await pool.query("drop database template1");
-    await pool.query("vacuum");
     await pool.query("checkpoint");
     await pool.end();
     await db.close();
@@ -63,11 +68,28 @@ export async function findTemplate(signal?: AbortSignal): Promise<string> {
   for (const file of [besideCompiled(""), besideCompiled("dist/"), kept]) {
     if ((await readStamp(file)) === stamp) return file;
   }
-  // Several processes may do this at once; each puts a whole file in the same place.
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const builder = fileURLToPath(new URL(`build-template.${extension}`, import.meta.url));
-  await run(process.execPath, [builder, kept], signal === undefined ? {} : { signal });
+  const lock = await lockWhenFree(dirname(kept), signal);
+  try {
+    if ((await readStamp(kept)) !== stamp) {
+      const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+      const builder = fileURLToPath(new URL(`build-template.${extension}`, import.meta.url));
+      await run(process.execPath, [builder, kept], signal === undefined ? {} : { signal });
+    }
+  } finally {
+    await lock.release();
+  }
   return kept;
+}
+
+async function lockWhenFree(directory: string, signal: AbortSignal | undefined): Promise<DirectoryLock> {
+  for (;;) {
+    try {
+      return await lockDirectory(directory);
+    } catch (error) {
+      if (codeOf(error) !== "store_locked") throw error;
+    }
+    await sleep(TURN_MS, undefined, signal === undefined ? {} : { signal });
+  }
 }
 
 /** Compiled, this file stands three folders deep in `dist`; as source, three deep in the folder that holds it. */

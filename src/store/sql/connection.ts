@@ -67,6 +67,7 @@ function mayPass(error: unknown): boolean {
 
 /** Names a fault that does not pass. What is none of the store's known faults stays as it is. */
 export function storeFault(error: unknown, storeName: string): unknown {
+  if (error instanceof TraceloadError) return error;
   const code = codeOf(error);
   const text = error instanceof Error ? error.message : String(error);
   if (code === "53100" || code === "ENOSPC" || /no space left on device/i.test(text)) {

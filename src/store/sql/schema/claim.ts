@@ -20,7 +20,7 @@ export function claim(schema: string): string {
 create function ${schema}.claim_rows(
   p_keys uuid[], p_groups text[], p_runs text[], p_rows integer[], p_tokens bigint[], p_owners bigint[],
   p_hold_ms bigint[], p_limiters text[]
-) returns table (kind text, retry_ms bigint) language plpgsql as $$
+) returns table (kind text, retry_ms bigint) language plpgsql set enable_seqscan = off as $$
 declare
   v_now bigint;
   v_run_id text;

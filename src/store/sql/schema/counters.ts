@@ -1,6 +1,7 @@
 /**
  * The functions that results and counts move through. Within a transaction locks are taken in one order: runs,
- * groups, entries by key, results, and last the shards of the counts.
+ * groups, entries by key, results, and last the shards of the counts. Functions that touch big tables look rows up by
+ * index whatever the planner believes: a session keeps the plans it made while the tables were still empty.
  */
 import { crc32 } from "node:zlib";
 import { STATUS_CODES } from "../codes.ts";

@@ -71,7 +71,7 @@ begin
 end $$;
 
 -- Deletes rows of removed runs, at most so many. Answers whether there may be more.
-create function ${schema}.clear_removed(p_limit integer) returns boolean language plpgsql as $$
+create function ${schema}.clear_removed(p_limit integer) returns boolean language plpgsql set enable_seqscan = off as $$
 declare
   v_run integer;
 begin
@@ -92,7 +92,7 @@ end $$;
 create function ${schema}.put_rows(
   p_runs text[], p_call integer[], p_rows integer[], p_sources integer[], p_lines bigint[], p_statuses smallint[],
   p_groups text[], p_traces text[], p_spans text[], p_codes text[], p_errors text[], p_drafts bigint[]
-) returns boolean[] language plpgsql as $$
+) returns boolean[] language plpgsql set enable_seqscan = off as $$
 declare
   v_seqs integer[];
   v_runs integer[];
@@ -122,7 +122,7 @@ begin
 end $$;
 
 create function ${schema}.mark_unprocessed(p_run_id text, p_rows integer[], p_keys uuid[])
-returns integer language plpgsql as $$
+returns integer language plpgsql set enable_seqscan = off as $$
 declare
   v_run integer;
   v_marked integer;

@@ -9,7 +9,7 @@ create function ${schema}.settle_rows(
   p_keys uuid[], p_groups text[], p_runs text[], p_rows integer[], p_tokens bigint[], p_kinds text[],
   p_drafts bigint[], p_modes text[], p_codes text[], p_messages text[], p_attempts integer[],
   p_https integer[], p_durations integer[]
-) returns void language plpgsql as $$
+) returns void language plpgsql set enable_seqscan = off as $$
 declare
   v_now bigint;
   v_run_id text;

@@ -9,7 +9,7 @@ export function sweep(schema: string): string {
       or not exists (select from ${schema}.lease l where l.id = e.owner and l.expires_at > ${schema}.now_ms())
     )`;
   return `
-create function ${schema}.sweep() returns integer language plpgsql as $$
+create function ${schema}.sweep() returns integer language plpgsql set enable_seqscan = off as $$
 declare
   v_groups integer[];
   v_now bigint;

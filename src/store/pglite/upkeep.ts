@@ -1,0 +1,42 @@
+/**
+ * Vacuuming the embedded database, which has no autovacuum: without it the tables of jobs grow by every job that ever
+ * ran. A table is vacuumed when it has grown by so much since the last time that dead rows are most of it.
+ */
+import type { SqlPool } from "../sql/connection.ts";
+import { DEFAULT_SCHEMA } from "../sql/migrations.ts";
+import { QUEUE_SCHEMA } from "./database.ts";
+
+/** Tables whose rows die soon: all of BullMQ's, and of ours those that are updated again and again. */
+const SHORT_LIVED = `n.nspname = '${QUEUE_SCHEMA}'
+  or n.nspname = '${DEFAULT_SCHEMA}' and c.relname in ('lease', 'run', 'run_count', 'group_shard', 'limiter_sender')`;
+
+const GROWTH_BYTES = 16 * 1024 * 1024;
+
+export interface Upkeep {
+  /** Looks at the sizes, and vacuums what has grown. */
+  run(): Promise<void>;
+}
+
+export function upkeepOf(pool: SqlPool): Upkeep {
+  const sizes = new Map<string, number>();
+  const measure = async () => {
+    const { rows } = await pool.query(
+      `select format('%I.%I', n.nspname, c.relname) as name, pg_total_relation_size(c.oid) as bytes
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind = 'r' and (${SHORT_LIVED})`,
+    );
+    return rows.map(({ name, bytes }) => ({ name: name as string, bytes: Number(bytes) }));
+  };
+  return {
+    async run() {
+      const grown = (await measure()).filter(
+        ({ name, bytes }) => bytes > (sizes.get(name) ?? 0) + GROWTH_BYTES,
+      );
+      for (const { name } of grown) await pool.query(`vacuum ${name}`);
+      if (grown.length === 0) return;
+      for (const { name, bytes } of await measure()) {
+        if (grown.some((table) => table.name === name)) sizes.set(name, bytes);
+      }
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** BullMQ's PostgreSQL backend on the embedded pool. */
+import { once } from "node:events";
+import { createPostgresBackend, Queue, Worker, type PgPool } from "bullmq";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { openEmbedded, type Embedded } from "../../src/store/pglite/open.ts";
+import { releaseActiveJobs } from "../../src/store/pglite/queue-schema.ts";
+import { scratchDirectory } from "../support/scratch-directory.ts";
+
+describe("BullMQ on the embedded pool", () => {
+  let embedded: Embedded;
+  let connection: PgPool;
+  const scratch = scratchDirectory();
+
+  beforeAll(async () => {
+    embedded = await openEmbedded({ directory: scratch.path("store") });
+    connection = embedded.pool as unknown as PgPool;
+  });
+  afterAll(async () => {
+    await embedded?.close();
+    await scratch.remove();
+  });
+
+  test("runs every job once", async () => {
+    const queue = new Queue("many", { connection }, createPostgresBackend);
+    const ran = new Map<string, number>();
+    const jobs = Array.from({ length: 300 }, (_, index) => ({
+      name: "row",
+      data: { n: index },
+      opts: { jobId: `r${index}` },
+    }));
+    await queue.addBulk(jobs);
+    await queue.addBulk(jobs);
+    const worker = new Worker(
+      "many",
+      async (job) => {
+        ran.set(String(job.id), (ran.get(String(job.id)) ?? 0) + 1);
+      },
+      { connection, concurrency: 32, removeOnComplete: { count: 0 } },
+      createPostgresBackend,
+    );
+    await vi.waitFor(async () => expect(await queue.count()).toBe(0), { timeout: 15_000 });
+    await worker.close();
+    expect([...ran.values()].filter((times) => times !== 1)).toEqual([]);
+    expect(ran.size).toBe(300);
+    await queue.close();
+  });
+
+  test("wakes an idle worker by a notification, long before it would look again", async () => {
+    const queue = new Queue("idle", { connection }, createPostgresBackend);
+    const worker = new Worker(
+      "idle",
+      async () => undefined,
+      // A worker that missed one notification would sleep for a minute, and the test with it.
+      { connection, drainDelay: 60 },
+      createPostgresBackend,
+    );
+    await worker.waitUntilReady();
+    for (let round = 0; round < 20; round += 1) {
+      const completed = once(worker, "completed");
+      await queue.add("row", { round });
+      await completed;
+    }
+    await worker.close();
+    await queue.close();
+  });
+
+  test("renews the lock of a job that takes longer than its lock", async () => {
+    const queue = new Queue("long", { connection }, createPostgresBackend);
+    let runs = 0;
+    const worker = new Worker(
+      "long",
+      async () => {
+        runs += 1;
+        const until = performance.now() + 2_500;
+        // Statements without a pause: renewing has to find its way in between.
+        while (performance.now() < until) await embedded.pool.query("select $1::integer", [runs]);
+      },
+      { connection, lockDuration: 900, stalledInterval: 300, maxStalledCount: 100 },
+      createPostgresBackend,
+    );
+    const completed = once(worker, "completed");
+    await queue.add("row", {});
+    await completed;
+    await worker.close();
+    expect(runs).toBe(1);
+    await queue.close();
+  });
+
+  test("gives back at once what a dead worker held", async () => {
+    const queue = new Queue("dead", { connection }, createPostgresBackend);
+    await queue.addBulk([1, 2, 3].map((n) => ({ name: "row", data: { n }, opts: { jobId: `r${n}` } })));
+    const taker = new Worker("dead", null, { connection, lockDuration: 600_000 }, createPostgresBackend);
+    const taken = [await taker.getNextJob("token"), await taker.getNextJob("token")];
+    expect(taken.map((job) => job?.id)).toEqual(["r1", "r2"]);
+    expect(await releaseActiveJobs(embedded.pool, "dead")).toBe(2);
+    expect(await queue.getJobCounts("active", "waiting")).toEqual({ active: 0, waiting: 3 });
+    await taker.close();
+    await queue.close();
+  });
+});
