@@ -6,7 +6,7 @@
 import type { Api, ApiAnswer, ApiFailureKind, DatasetVersion } from "../core/api.ts";
 import type { Clock } from "../core/clock.ts";
 import { groupKey } from "../core/row.ts";
-import type { LeaseId, Store } from "../core/store.ts";
+import type { Group, LeaseId, Store } from "../core/store.ts";
 
 export interface DraftsOptions {
   store: Pick<Store, "getGroup" | "lockGroup" | "unlockGroup" | "setGroup" | "pauseLimiter">;
@@ -84,10 +84,13 @@ class Opening {
     const { store, clock, run } = this.#options;
     for (;;) {
       const owner = this.#options.owner();
-      const group = await store.getGroup(this.#key);
-      if (group.phase !== "new" && (group.checkedAt ?? 0) >= run.createdAt) return;
+      const isOpened = ({ phase, checkedAt }: Group) => phase !== "new" && (checkedAt ?? 0) >= run.createdAt;
+      if (isOpened(await store.getGroup(this.#key))) return;
       if (await store.lockGroup(this.#key, owner, LOCK_MS)) {
         try {
+          // Another process may have opened it between the look and the lock; a baseline read now would be too high.
+          const group = await store.getGroup(this.#key);
+          if (isOpened(group)) return;
           await this.#open(owner, group.sending + group.unknown === 0, group.draftDatasetId);
           return;
         } finally {
@@ -114,6 +117,8 @@ class Opening {
       const again = await this.#ask(() => api.listDatasets(this.#datasetGroupId, { signal: this.#signal }));
       draft = again.ok ? draftOf(again.value) : undefined;
       if (draft === undefined && created.ok) draft = created.value.draftDatasetId;
+      // There is a draft, says the server, and shows none: rows must not be the ones to open another.
+      if (draft === undefined) return this.#withoutDraft(created.ok ? "it is not listed" : created.message);
       if (draft !== undefined && source !== undefined) await this.#awaitSeed(owner, draft, source.id);
     }
     await this.#setOpen(draft, quiet && draft !== knownDraftId ? await this.#baseline(draft) : undefined);
