@@ -43,6 +43,7 @@ export function makeRateGate(options: RateGateOptions): RateGate {
   const { store, clock } = options;
   const waiting = new Set<Waiter>();
   let pumping = false;
+  let asked = false;
   let inForce = options.ratePerSecond;
   let freeUntil = Number.NEGATIVE_INFINITY;
   let nextSlotAt = 0;
@@ -57,9 +58,11 @@ export function makeRateGate(options: RateGateOptions): RateGate {
 
   const reserve = async (): Promise<void> => {
     const ahead = Math.max(1, Math.floor(((inForce ?? 0) * LOOKAHEAD_MS) / 1000));
-    const count = inForce === undefined ? 1 : Math.min(waiting.size, ahead);
+    // One at first: another sender's lower rate may hold, and a hundred slots of that would be a long time.
+    const count = inForce === undefined || !asked ? 1 : Math.min(waiting.size, ahead);
     const { limiter, sender, ratePerSecond } = options;
     const grant = await store.reserveSlots({ limiter, sender, ratePerSecond, count });
+    asked = true;
     inForce = grant.ratePerSecond;
     const first = clock.monotonicMs() + grant.startInMs;
     nextSlotAt = first;
