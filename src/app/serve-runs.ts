@@ -31,7 +31,8 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
   const serving = new Map<string, RunWorker>();
   const foreign = new Set<string>();
   const orphanSince = new Map<string, number>();
-  const finishers = new Map<string, { finisher: Finisher; close: () => Promise<void> }>();
+  const stopping = new Set<Promise<void>>();
+  const finishers = new Map<string, { finisher: Finisher; busy: boolean; close: () => Promise<void> }>();
 
   const finishStep = async (runId: string): Promise<boolean> => {
     let entry = finishers.get(runId);
@@ -42,20 +43,27 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
       const { maxErrors } = parseRunOptions(runId, run.options);
       const limits = maxErrors && { rows: maxErrors.rows, percent: maxErrors.percent };
       const finisher = makeFinisher({ store, queue, runId, maxErrors: limits, onFault });
-      entry = { finisher, close: () => queue.close() };
+      entry = { finisher, busy: false, close: () => queue.close() };
       finishers.set(runId, entry);
     }
-    const { over } = await entry.finisher.step();
-    if (over) {
-      finishers.delete(runId);
-      await entry.close();
+    entry.busy = true;
+    try {
+      const { over } = await entry.finisher.step();
+      if (over) await closeFinisher(runId);
+      return over;
+    } finally {
+      entry.busy = false;
     }
-    return over;
+  };
+
+  const closeFinisher = async (runId: string): Promise<void> => {
+    const entry = finishers.get(runId);
+    finishers.delete(runId);
+    await entry?.close();
   };
 
   const isMine = (run: Run): boolean => {
-    if (run.origin === parts.origin && parseRunOptions(run.runId, run.options).limiter === parts.limiter)
-      return true;
+    if (run.origin === parts.origin && limiterOf(run, onFault) === parts.limiter) return true;
     if (!foreign.has(run.runId)) onChange({ kind: "foreign", runId: run.runId });
     foreign.add(run.runId);
     return false;
@@ -78,19 +86,33 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
 
   const look = async (): Promise<void> => {
     const runs = (await store.listRuns({ states: RUNNING_STATES })).filter(isMine);
-    for (const run of runs) {
-      await adopt(run);
-      if (serving.has(run.runId)) continue;
+    // One run's trouble is none of the others'.
+    for (const run of runs) await help(run).catch(onFault);
+    const running = new Set(runs.map((run) => run.runId));
+    for (const [runId, worker] of serving) {
+      if (!running.has(runId)) leave(runId, worker);
+    }
+    for (const runId of orphanSince.keys()) if (!running.has(runId)) orphanSince.delete(runId);
+    // The last step of a run may be another process's: then nobody told us that it is over.
+    for (const [runId, { busy }] of finishers) if (!running.has(runId) && !busy) await closeFinisher(runId);
+  };
+
+  const help = async (run: Run): Promise<void> => {
+    if (!serving.has(run.runId)) {
       serving.set(run.runId, await parts.startRunWorker(run));
       onChange({ kind: "started", runId: run.runId });
     }
-    const running = new Set(runs.map((run) => run.runId));
-    for (const [runId, worker] of serving) {
-      if (running.has(runId)) continue;
-      serving.delete(runId);
-      await worker.stop();
-      onChange({ kind: "stopped", runId });
-    }
+    await adopt(run);
+  };
+
+  /** Not awaited: a slow request of one run must not keep the next one from being found. */
+  const leave = (runId: string, worker: RunWorker): void => {
+    serving.delete(runId);
+    const stopped = worker
+      .stop()
+      .then(() => onChange({ kind: "stopped", runId }), onFault)
+      .finally(() => stopping.delete(stopped));
+    stopping.add(stopped);
   };
 
   const control = await parts.startControlWorker(finishStep);
@@ -104,6 +126,17 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
       await clock.sleep(POLL_MS, signal).catch(() => undefined);
     }
   }
-  await Promise.all([control.close(), ...[...serving.values()].map((worker) => worker.stop())]);
+  for (const [runId, worker] of serving) leave(runId, worker);
+  await Promise.all([control.close(), ...stopping]);
   for (const { close } of finishers.values()) await close();
+}
+
+/** undefined: the run was started by a version whose options this one does not understand. */
+function limiterOf(run: Run, onFault: (error: unknown) => void): string | undefined {
+  try {
+    return parseRunOptions(run.runId, run.options).limiter;
+  } catch (error) {
+    onFault(error);
+    return undefined;
+  }
 }
