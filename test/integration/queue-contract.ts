@@ -1,0 +1,281 @@
+/** What the queue port promises, whatever it runs on. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { JobVerdict, Queues, RowJob, WorkOptions } from "../../src/core/queue.ts";
+
+export interface QueueUnderTest {
+  /** Opens the port; each call as a process of its own would. */
+  open(onFault?: (error: Error) => void): Queues;
+  /** Adds a job that is not ours to a queue by its name. */
+  addForeign(queue: string, name: string, data: unknown, id: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const OPTIONS: WorkOptions = { concurrency: 4, lockMs: 30_000, stalledCheckMs: 30_000 };
+const DONE: JobVerdict = { kind: "done" };
+const WITHIN = { timeout: 10_000, interval: 20 };
+
+export function rowJobs(count: number, generation = 0): RowJob[] {
+  return Array.from({ length: count }, (_, index) => ({
+    row: index + 1,
+    datasetGroupId: 42,
+    traceId: `trace-${index + 1}`,
+    spanId: index % 2 === 0 ? undefined : `span-${index + 1}`,
+    generation,
+  }));
+}
+
+export function queueContract(name: string, start: () => Promise<QueueUnderTest>): void {
+  describe(`the queue on ${name}`, () => {
+    let under: QueueUnderTest;
+    let queues: Queues;
+    const faults: Error[] = [];
+    let runs = 0;
+    const newRunId = () => {
+      runs += 1;
+      return `contract-${process.pid}-${runs}`;
+    };
+
+    beforeAll(async () => {
+      under = await start();
+      queues = under.open((error) => faults.push(error));
+    });
+    afterAll(async () => {
+      await queues?.close();
+      await under?.close();
+    });
+
+    test("hands each job over once, as it was given", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(40));
+      const seen: RowJob[] = [];
+      const worker = await queues.workOn(
+        runId,
+        async (job) => {
+          seen.push(job);
+          return DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      await worker.close();
+      expect(seen.toSorted((a, b) => a.row - b.row)).toEqual(rowJobs(40));
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("keeps a job that is there when its batch is sent again, and takes a fresh generation of it", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(10));
+      await queue.enqueue(rowJobs(12));
+      expect(await queue.backlog()).toBe(12);
+      await queue.enqueue(rowJobs(1, 7));
+      expect(await queue.backlog()).toBe(13);
+      await queue.remove();
+      expect(await queue.unfinished()).toBe(0);
+      await queue.close();
+    });
+
+    test("counts waiting, delayed and active jobs", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(5));
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const worker = await queues.workOn(
+        runId,
+        async (job): Promise<JobVerdict> => {
+          if (job.row === 1) return { kind: "again", delayMs: 3_600_000 };
+          await held;
+          return DONE;
+        },
+        { ...OPTIONS, concurrency: 2 },
+      );
+      await vi.waitFor(async () => expect(await queue.backlog()).toBe(3), WITHIN);
+      expect(await queue.unfinished()).toBe(5);
+      release();
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(1), WITHIN);
+      expect(await queue.backlog()).toBe(1);
+      await worker.close();
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("puts a job back for later, or for at once, as often as it is told to", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(2));
+      const tries = new Map<number, number[]>();
+      const worker = await queues.workOn(
+        runId,
+        async (job): Promise<JobVerdict> => {
+          const before = tries.get(job.row) ?? [];
+          tries.set(job.row, [...before, performance.now()]);
+          if (before.length === 3) return DONE;
+          return { kind: "again", delayMs: job.row === 1 ? 0 : 150 };
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      await worker.close();
+      expect(tries.get(1)).toHaveLength(4);
+      const delayed = tries.get(2) ?? [];
+      expect(delayed).toHaveLength(4);
+      // Never sooner than asked for, give or take the timer's grain.
+      for (const [index, at] of delayed.slice(1).entries())
+        expect(at - (delayed[index] ?? 0)).toBeGreaterThan(140);
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("puts a job back when its processor throws, and tells it", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(1));
+      let tries = 0;
+      const worker = await queues.workOn(
+        runId,
+        async () => {
+          tries += 1;
+          if (tries === 1) throw new Error("the store had no room");
+          return DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      await worker.close();
+      expect(tries).toBe(2);
+      expect(faults.map(({ message }) => message)).toContain("the store had no room");
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("drops jobs that are not ours, and tells it", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await under.addForeign(`run-${runId}`, "row", { hello: "world" }, "r1");
+      await under.addForeign(`run-${runId}`, "row", [42, "trace-2"], "somebody-2");
+      await queue.enqueue(rowJobs(3).slice(2));
+      const seen: RowJob[] = [];
+      const worker = await queues.workOn(
+        runId,
+        async (job) => {
+          seen.push(job);
+          return DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      await worker.close();
+      expect(seen.map(({ row }) => row)).toEqual([3]);
+      const told = faults.map(({ message }) => message).filter((message) => message.includes(runId));
+      expect(told).toHaveLength(2);
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("a worker that closes awaits the jobs in hand and takes no more", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(10));
+      let begun = 0;
+      let ended = 0;
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const worker = await queues.workOn(
+        runId,
+        async (job): Promise<JobVerdict> => {
+          begun += 1;
+          await held;
+          ended += 1;
+          // As a row that was told to stop is put back.
+          return job.row === 1 ? { kind: "again", delayMs: 0 } : DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(() => expect(begun).toBe(4), WITHIN);
+      const closed = worker.close();
+      release();
+      await closed;
+      expect([begun, ended]).toEqual([4, 4]);
+      expect(await queue.backlog()).toBe(7);
+      expect(await queue.unfinished()).toBe(7);
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("is removed with jobs in hand, and can be filled anew under the same name", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(10));
+      let begun = 0;
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const worker = await queues.workOn(
+        runId,
+        async () => {
+          begun += 1;
+          await held;
+          return DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(() => expect(begun).toBe(4), WITHIN);
+      await queue.remove();
+      expect(await queue.unfinished()).toBe(0);
+      await queue.remove();
+      release();
+      await worker.close();
+      const seen: number[] = [];
+      await queue.enqueue(rowJobs(3));
+      const second = await queues.workOn(
+        runId,
+        async ({ row }) => {
+          seen.push(row);
+          return DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set([1, 2, 3])), WITHIN);
+      await second.close();
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("a run is asked to be finished once, however often it is asked, and again after that", async () => {
+      const runId = newRunId();
+      await queues.requestFinish(runId);
+      await queues.requestFinish(runId);
+      let steps = 0;
+      const worker = await queues.workOnControl(
+        {
+          finishRun: async (asked): Promise<JobVerdict> => {
+            if (asked !== runId) return DONE;
+            steps += 1;
+            if (steps === 1) await queues.requestFinish(runId);
+            return steps < 3 ? { kind: "again", delayMs: 50 } : DONE;
+          },
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(() => expect(steps).toBe(3), WITHIN);
+      await sleep(200);
+      expect(steps).toBe(3);
+      await queues.requestFinish(runId);
+      await vi.waitFor(() => expect(steps).toBe(4), WITHIN);
+      await worker.close();
+    });
+
+    test("control jobs of another version are dropped, and told", async () => {
+      await under.addForeign("control", "dance", { runId: "x" }, `dance-${process.pid}`);
+      const worker = await queues.workOnControl({ finishRun: async () => DONE }, OPTIONS);
+      await vi.waitFor(
+        () => expect(faults.map(({ message }) => message).join()).toContain('control job "dance"'),
+        WITHIN,
+      );
+      await worker.close();
+    });
+  });
+}
