@@ -31,7 +31,7 @@ export async function packDirectory(directory: string, file: string, stamp: stri
     await pipeline(
       Readable.from(packBytes(directory, index)),
       createBrotliCompress({
-        params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 22 },
+        params: { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_LGWIN]: 22 },
       }),
       createWriteStream(unfinished),
     );

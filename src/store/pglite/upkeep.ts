@@ -1,6 +1,7 @@
 /**
- * Vacuuming the embedded database, which has no autovacuum: without it the tables of jobs grow by every job that ever
- * ran. A table is vacuumed when it has grown by so much since the last time that dead rows are most of it.
+ * What a server's background processes would do, and nobody does for the embedded database: checkpoints, without
+ * which the log is kept for ever and read again after a kill; and vacuuming, without which the tables of jobs grow by
+ * every job that ever ran.
  */
 import type { SqlPool } from "../sql/connection.ts";
 import { DEFAULT_SCHEMA } from "../sql/migrations.ts";
@@ -10,10 +11,12 @@ import { QUEUE_SCHEMA } from "./database.ts";
 const SHORT_LIVED = `n.nspname = '${QUEUE_SCHEMA}'
   or n.nspname = '${DEFAULT_SCHEMA}' and c.relname in ('lease', 'run', 'run_count', 'group_shard', 'limiter_sender')`;
 
+/** A table is vacuumed when it has grown by so much since the last time: dead rows are then most of it. */
 const GROWTH_BYTES = 16 * 1024 * 1024;
+const LOG_BYTES = 16 * 1024 * 1024;
 
 export interface Upkeep {
-  /** Looks at the sizes, and vacuums what has grown. */
+  /** Looks at the sizes, and does what is due. */
   run(): Promise<void>;
 }
 
@@ -27,8 +30,17 @@ export function upkeepOf(pool: SqlPool): Upkeep {
     );
     return rows.map(({ name, bytes }) => ({ name: name as string, bytes: Number(bytes) }));
   };
+  let checkpointAt = 0;
+  const checkpoint = async () => {
+    const { rows } = await pool.query("select pg_current_wal_lsn() - '0/0'::pg_lsn as bytes");
+    const written = Number(rows[0]?.["bytes"]);
+    if (written < checkpointAt + LOG_BYTES) return;
+    await pool.query("checkpoint");
+    checkpointAt = written;
+  };
   return {
     async run() {
+      await checkpoint();
       const grown = (await measure()).filter(
         ({ name, bytes }) => bytes > (sizes.get(name) ?? 0) + GROWTH_BYTES,
       );
