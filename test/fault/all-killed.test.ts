@@ -16,7 +16,7 @@ const redis = await findRedis("everything killed", { restartable: true });
 const FULL = process.env["TRACELOAD_FAULT_FULL"] === "1";
 const SEED = Number(process.env["TRACELOAD_FAULT_SEED"] ?? 1);
 const KILLS = FULL ? 10 : 2;
-const ROWS = FULL ? 5_000 : 300;
+const ROWS = FULL ? 5_000 : 240;
 /** Between two kills, so many rows are sent at least. */
 const ROWS_BETWEEN = Math.floor(ROWS / (KILLS + 1) / 2);
 const TIMEOUT_MS = FULL ? 600_000 : 90_000;

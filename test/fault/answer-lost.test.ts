@@ -1,6 +1,8 @@
 /** A row is applied and the answer never comes, in each way in which that happens. */
+import path from "node:path";
 import { expect, test } from "vitest";
 import { audit } from "../support/audit.ts";
+import { readReportFile } from "../support/report-files.ts";
 import { openStage } from "./stage.ts";
 
 /** Every one of these is the server's to have applied, or not: nobody on this side can know. */
@@ -36,6 +38,8 @@ test("a lost answer leaves its row unknown: not sent again, and held by the next
   expect(report.summary.counts).toMatchObject({ added: rows - faults.length, unknown: faults.length });
   expect(record.length).toBe(rows - NOT_APPLIED.length);
   expect((await stage.sandbox.arrivals()).length).toBe(rows);
+  const held = await readReportFile(path.join(report.directory, "unknown.csv"));
+  expect(held).toEqual(report.rows.filter(({ status }) => status === "unknown"));
 
   const again = await stage.startImport().ended;
   expect(again.code).toBe(6);

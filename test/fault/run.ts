@@ -1,5 +1,5 @@
 /**
- * `npm run test:fault -- [--times N] [--full] [filter…]`: the fault tests N times in a row, each time at other moments;
+ * `npm run test:fault -- [--times N] [--full] [file…]`: the fault tests N times in a row, each time at other moments;
  * stops at the first that fails. `--full`: ten kills in an import of 5,000 rows, on both stores.
  */
 import { spawnSync } from "node:child_process";
@@ -10,9 +10,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const times = Number(values.times);
+const files = positionals.length === 0 ? ["test/fault"] : positionals.map((name) => `test/fault/${name}`);
 for (let round = 1; round <= times; round += 1) {
   process.stdout.write(`round ${round} of ${times}\n`);
-  const { status } = spawnSync("vitest", ["run", "test/fault", ...positionals], {
+  const { status } = spawnSync("vitest", ["run", ...files], {
     stdio: "inherit",
     env: {
       ...process.env,
