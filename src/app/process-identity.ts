@@ -1,11 +1,11 @@
 /** Who this process is to others in the same store, and whether another process of this host still lives. */
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { LeaseHolder } from "../core/store.ts";
 
 export function thisProcess(): LeaseHolder {
   return {
-    host: hostname(),
+    host: hostname() + readPidNamespace(),
     bootId: readBootId(),
     pid: process.pid,
     processStart: readProcessStart(process.pid) ?? "unknown",
@@ -26,7 +26,25 @@ export function isDead(holder: LeaseHolder, me: LeaseHolder): boolean {
     return error instanceof Error && "code" in error && error.code === "ESRCH";
   }
   const start = readProcessStart(holder.pid);
-  return start !== undefined && holder.processStart !== "unknown" && start !== holder.processStart;
+  return (
+    start === ENDED ||
+    (start !== undefined && holder.processStart !== "unknown" && start !== holder.processStart)
+  );
+}
+
+/** The name of the machine's own namespace on Linux (PROC_PID_INIT_INO); a container has another. */
+const MACHINE_PIDS = "pid:[4026531836]";
+/** Killed, and not yet waited for by its parent: it has a pid still, and nothing else. */
+const ENDED = "ended";
+
+/** Containers that share a host's name and kernel have pids of their own: one's pid 7 says nothing of another's. */
+function readPidNamespace(): string {
+  try {
+    const name = readlinkSync("/proc/self/ns/pid");
+    return name === MACHINE_PIDS ? "" : `/${name}`;
+  } catch {
+    return "";
+  }
 }
 
 function readBootId(): string {
@@ -37,12 +55,13 @@ function readBootId(): string {
   }
 }
 
-/** Clock ticks since boot, from field 22 of /proc/PID/stat (proc(5)); undefined where there is no such file. */
+/** Clock ticks since boot, from field 22 of /proc/PID/stat (proc(5)), or ENDED; undefined where there is no such file. */
 function readProcessStart(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field is the command in parentheses and may hold spaces and parentheses itself.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? ENDED : fields[19];
   } catch {
     return undefined;
   }
