@@ -27,7 +27,7 @@ export function loadSettings(input: {
   environment: Environment;
   configFile: string | undefined;
 }): LoadedSettings {
-  const file = readConfigFile(input.configFile ?? input.environment["TRACELOAD_CONFIG"]);
+  const file = readConfigFile(input.configFile ?? (input.environment["TRACELOAD_CONFIG"] || undefined));
   const settings: Record<string, unknown> = {};
   const origins: Partial<Record<SettingName, SettingOrigin>> = {};
   for (const name of NAMES) {

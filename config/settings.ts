@@ -4,7 +4,7 @@
  * come from the name; the API key is no setting (see credentials.ts).
  */
 import { z } from "zod";
-import { durationMs, errorLimit, rateLimit } from "./units.ts";
+import { durationMs, errorLimit, positiveDurationMs, rateLimit } from "./units.ts";
 
 export type SettingGroup = "input" | "sending" | "output" | "store" | "times" | "serving";
 
@@ -28,7 +28,8 @@ const wholeNumber = (least: number) =>
     .string()
     .regex(/^\d+$/, "is not a whole number")
     .transform(Number)
-    .refine((n) => n >= least && Number.isSafeInteger(n), `must be at least ${least}`);
+    .refine((n) => n >= least, `must be at least ${least}`)
+    .refine((n) => Number.isSafeInteger(n), "is too large");
 const oneOf = <const V extends readonly [string, ...string[]]>(...values: V) =>
   z
     .string()
@@ -97,7 +98,7 @@ export const SETTINGS = {
   concurrency: setting("sending", wholeNumber(1), "requests in flight per process, at most", {
     default: "32",
   }),
-  timeout: setting("sending", durationMs, "how long one request may take", { default: "60s" }),
+  timeout: setting("sending", positiveDurationMs, "how long one request may take", { default: "60s" }),
   horizon: setting("sending", durationMs, "how long after its timeout a request might still be applied", {
     default: "120s",
   }),
@@ -140,23 +141,23 @@ export const SETTINGS = {
   }),
   baseUrl: setting("store", text, "the API's address", { default: "https://api.promptlayer.com" }),
 
-  sendWindow: setting("times", durationMs, "how long after its claim a request may still leave", {
+  sendWindow: setting("times", positiveDurationMs, "how long after its claim a request may still leave", {
     default: "5s",
     hidden: true,
   }),
-  leaseTtl: setting("times", durationMs, "how long a silent process counts as alive", {
+  leaseTtl: setting("times", positiveDurationMs, "how long a silent process counts as alive", {
     default: "15s",
     hidden: true,
   }),
-  lockTime: setting("times", durationMs, "how long a silent worker keeps its jobs", {
+  lockTime: setting("times", positiveDurationMs, "how long a silent worker keeps its jobs", {
     default: "60s",
     hidden: true,
   }),
-  stalledCheck: setting("times", durationMs, "how often jobs of lost workers are looked for", {
+  stalledCheck: setting("times", positiveDurationMs, "how often jobs of lost workers are looked for", {
     default: "30s",
     hidden: true,
   }),
-  sweepInterval: setting("times", durationMs, "how often lost requests are looked for", {
+  sweepInterval: setting("times", positiveDurationMs, "how often lost requests are looked for", {
     default: "3s",
     hidden: true,
   }),

@@ -2,7 +2,13 @@
 import ms from "ms";
 import { z } from "zod";
 
-/** `250ms`, `60s`, `2m`, `1h`; a bare number is refused, since nobody agrees on its unit. In milliseconds. */
+/** What a timer can wait (2^31 - 1 ms); a longer one would go off at once. */
+const LONGEST_MS = 24 * 24 * 60 * 60 * 1000;
+
+/**
+ * `250ms`, `60s`, `2m`, `1h`; a bare number is refused, since nobody agrees on its unit. In whole milliseconds, at most
+ * 24 days.
+ */
 export const durationMs = z.string().transform((text, context) => {
   const value = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$/.test(text)
     ? ms(text.trim() as ms.StringValue)
@@ -14,25 +20,38 @@ export const durationMs = z.string().transform((text, context) => {
     });
     return z.NEVER;
   }
-  return value;
+  if (value > LONGEST_MS) {
+    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is longer than 24d` });
+    return z.NEVER;
+  }
+  return Math.round(value);
 });
+
+/** A duration of which nothing would be no limit, but a fault: a timeout, a lease. */
+export const positiveDurationMs = durationMs.refine((ms) => ms > 0, "must be longer than nothing");
 
 export interface RateLimit {
   /** undefined: no limit of ours. */
   perSecond: number | undefined;
 }
 
-/** `20/s`, `600/m`, `36000/h` or `unlimited`. */
+const SLOWEST_PER_SECOND = 1 / 3600;
+
+/** `20/s`, `600/m`, `36000/h` or `unlimited`; at least one an hour. */
 export const rateLimit = z.string().transform((text, context): RateLimit => {
   if (text.trim() === "unlimited") return { perSecond: undefined };
   const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*(s|m|h)\s*$/.exec(text);
   const amount = Number(match?.[1]);
   const seconds = { s: 1, m: 60, h: 3600 }[match?.[2] ?? ""];
-  if (seconds === undefined || !(amount > 0)) {
+  if (seconds === undefined || !(amount > 0 && Number.isFinite(amount))) {
     context.addIssue({
       code: "custom",
       message: `${JSON.stringify(text)} is not a rate: write 20/s, 600/m or unlimited`,
     });
+    return z.NEVER;
+  }
+  if (amount / seconds < SLOWEST_PER_SECOND) {
+    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is slower than 1/h` });
     return z.NEVER;
   }
   return { perSecond: amount / seconds };
