@@ -4,7 +4,7 @@
  * come from the name; the API key is no setting (see credentials.ts).
  */
 import { z } from "zod";
-import { durationMs, errorLimit, positiveDurationMs, rateLimit } from "./units.ts";
+import { ageMs, durationMs, errorLimit, positiveDurationMs, rateLimit } from "./units.ts";
 
 export type SettingGroup = "input" | "sending" | "output" | "store" | "times" | "serving";
 
@@ -169,15 +169,10 @@ export const SETTINGS = {
     default: "30s",
     hidden: true,
   }),
-  retention: setting(
-    "times",
-    durationMs,
-    "how long the results of a run are kept; the ledger is kept for ever",
-    {
-      default: "30d",
-      hidden: true,
-    },
-  ),
+  retention: setting("times", ageMs, "how long the results of a run are kept; the ledger is kept for ever", {
+    default: "30d",
+    hidden: true,
+  }),
   highWater: setting("serving", wholeNumber(1), "rows waiting in the queue, at most", {
     default: "10000",
     hidden: true,

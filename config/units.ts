@@ -6,10 +6,22 @@ import { z } from "zod";
 const LONGEST_MS = 24 * 24 * 60 * 60 * 1000;
 
 /**
- * `250ms`, `60s`, `2m`, `1h`; a bare number is refused, since nobody agrees on its unit. In whole milliseconds, at most
- * 24 days.
+ * `250ms`, `60s`, `2m`, `30d`; a bare number is refused, since nobody agrees on its unit. In whole milliseconds. For
+ * ages: nobody waits for it.
  */
-export const durationMs = z.string().transform((text, context) => {
+export const ageMs = z.string().transform((text, context) => {
+  const value = parseDuration(text, context);
+  if (value > LONGEST_MS) {
+    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is longer than 24d` });
+    return z.NEVER;
+  }
+  return value;
+});
+
+/** As `durationMs`, of any length: for ages, which no timer waits for. */
+export const ageMs = z.string().transform(parseDuration);
+
+function parseDuration(text: string, context: z.RefinementCtx): number {
   const value = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$/.test(text)
     ? ms(text.trim() as ms.StringValue)
     : undefined;
@@ -20,12 +32,8 @@ export const durationMs = z.string().transform((text, context) => {
     });
     return z.NEVER;
   }
-  if (value > LONGEST_MS) {
-    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is longer than 24d` });
-    return z.NEVER;
-  }
   return Math.round(value);
-});
+}
 
 /** A duration of which nothing would be no limit, but a fault: a timeout, a lease. */
 export const positiveDurationMs = durationMs.refine((ms) => ms > 0, "must be longer than nothing");
