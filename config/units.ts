@@ -9,17 +9,10 @@ const LONGEST_MS = 24 * 24 * 60 * 60 * 1000;
  * `250ms`, `60s`, `2m`, `30d`; a bare number is refused, since nobody agrees on its unit. In whole milliseconds. For
  * ages: nobody waits for it.
  */
-export const ageMs = z.string().transform((text, context) => {
-  const value = parseDuration(text, context);
-  if (value > LONGEST_MS) {
-    context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is longer than 24d` });
-    return z.NEVER;
-  }
-  return value;
-});
-
-/** As `durationMs`, of any length: for ages, which no timer waits for. */
 export const ageMs = z.string().transform(parseDuration);
+
+/** As `ageMs`, for what a timer waits for: at most 24 days. */
+export const durationMs = ageMs.refine((ms) => ms <= LONGEST_MS, "must be at most 24d");
 
 function parseDuration(text: string, context: z.RefinementCtx): number {
   const value = /^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$/.test(text)
