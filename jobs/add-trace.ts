@@ -89,6 +89,8 @@ export function makeAddTrace(
         shouldConsumeRetry: ({ error }) => error instanceof NotApplied && error.usesAttempt,
       });
     } catch (error) {
+      // p-retry throws a result away that comes after the abort.
+      if (sender.verdict !== undefined) return sender.verdict;
       if (signal.aborted) return { kind: "again", delayMs: 0 };
       throw error;
     }
@@ -112,6 +114,8 @@ class RowSender {
     runId: string;
     row: number;
   };
+  /** What the last attempt came to, once it came to something. */
+  verdict: JobVerdict | undefined;
   #attempts = 0;
   #sent = 0;
   #refusals = 0;
@@ -149,7 +153,8 @@ class RowSender {
       // The settlement is on its way before the next claim is: the store never sees more claims than places. A stop or
       // a pause must have been taken in first: it is meant for the next claim, too.
       if (outcome.kind !== "halt" && outcome.kind !== "refused") leavePlace();
-      return await concluded;
+      this.verdict = await concluded;
+      return this.verdict;
     } finally {
       leavePlace();
     }
