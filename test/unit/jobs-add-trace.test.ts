@@ -5,7 +5,7 @@ import { TraceloadError } from "../../src/core/errors.ts";
 import type { AttemptSignal } from "../../src/core/outcome.ts";
 import type { ClaimAnswer, Token } from "../../src/core/store.ts";
 import { added, answered } from "../support/scripted-api.ts";
-import { jobOf, ORIGIN, sendingScene } from "../support/sending-scene.ts";
+import { ORIGIN, sendingScene } from "../support/sending-scene.ts";
 import { settle as settled } from "../support/fake-clock.ts";
 
 const DONE = { kind: "done" };
@@ -394,6 +394,19 @@ describe("told to stop", () => {
     expect(await scene.result()).toMatchObject({ status: "added" });
   });
 
+  test("after the header of a later attempt left: the same", async () => {
+    const scene = await sendingScene();
+    let answer: ((signal: AttemptSignal) => void) | undefined;
+    scene.api.onAddTrace = () =>
+      scene.settlements.length === 0 ? answered(408, {}) : new Promise((resolve) => (answer = resolve));
+    const verdict = scene.process();
+    await scene.clock.advanceWhile(() => answer === undefined);
+    scene.stop.abort(new Error("told to stop"));
+    answer?.(added({ spanId: undefined }));
+    expect(await verdict).toEqual(DONE);
+    expect(await scene.result()).toMatchObject({ status: "added", attempts: 2 });
+  });
+
   test("during the pause of a 429: released before, goes back", async () => {
     const scene = await sendingScene();
     scene.api.onAddTrace = () => answered(429, {}, "600");
@@ -421,5 +434,4 @@ test("a claim that is repeated under another token by a lost worker turns unknow
   expect(await scene.process()).toEqual(DONE);
   expect(scene.api.sent).toEqual([]);
   expect(await scene.result()).toMatchObject({ status: "unknown" });
-  expect(jobOf(1).generation).toBe(0);
 });
