@@ -107,6 +107,8 @@ async function sendImport(session: Session, target: Target, sources: OpenedSourc
   });
   const workplace = await openWorkplace(settings, target, onFault);
   try {
+    // Opening a store takes seconds the first time; who stopped it meanwhile wants no run.
+    signal.throwIfAborted();
     const { facts } = workplace.store;
     const view = openProgressView({
       mode: settings.quiet ? "none" : settings.progress,
