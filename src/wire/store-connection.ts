@@ -8,6 +8,7 @@ import type { Store } from "../core/store.ts";
 import type { QueueConnection } from "../queue/bullmq-queues.ts";
 import { openEmbedded } from "../store/pglite/open.ts";
 import { openRedisStore } from "../store/redis/store.ts";
+import { sendOncePerTurn } from "./turn-writes.ts";
 
 export interface StoreConnection {
   store: Store;
@@ -65,6 +66,7 @@ async function openRedisConnection(url: string, onFault: (error: unknown) => voi
       retryStrategy: (attempt: number) => Math.min(attempt * 200, 2_000),
     };
     const client = new Redis(url, { ...common, ...options, replyMapping: "legacy" });
+    sendOncePerTurn(client);
     let lastFault: unknown;
     client.on("error", (error) => {
       lastFault = error;
