@@ -79,15 +79,9 @@ export function makeAddTrace(
     const row: Row = { datasetGroupId: job.datasetGroupId, traceId: job.traceId, spanId: job.spanId };
     const sender = new RowSender(parts, job.row, row, signal);
     try {
-      return await pRetry(() => sender.attempt(), {
-        retries: parts.settings.maxAttempts,
-        minTimeout: parts.settings.retryBaseMs,
-        maxTimeout: parts.settings.retryCapMs,
-        randomize: true,
-        signal,
-        shouldRetry: ({ error }) => error instanceof NotApplied,
-        shouldConsumeRetry: ({ error }) => error instanceof NotApplied && error.usesAttempt,
-      });
+      return await sender
+        .attempt()
+        .catch((error: unknown) => tryAgain(error, sender, parts.settings, signal));
     } catch (error) {
       // p-retry throws a result away that comes after the abort.
       if (sender.verdict !== undefined) return sender.verdict;
@@ -95,6 +89,28 @@ export function makeAddTrace(
       throw error;
     }
   };
+}
+
+/** p-retry is set up for the rows that need it only: most have their result after one attempt. */
+function tryAgain(
+  firstError: unknown,
+  sender: RowSender,
+  settings: AddTraceSettings,
+  signal: AbortSignal,
+): Promise<JobVerdict> {
+  const attempt = async (number: number) => {
+    if (number === 1) throw firstError;
+    return sender.attempt();
+  };
+  return pRetry(attempt, {
+    retries: settings.maxAttempts,
+    minTimeout: settings.retryBaseMs,
+    maxTimeout: settings.retryCapMs,
+    randomize: true,
+    signal,
+    shouldRetry: ({ error }) => error instanceof NotApplied,
+    shouldConsumeRetry: ({ error }) => error instanceof NotApplied && error.usesAttempt,
+  });
 }
 
 type Claimed = { kind: "claimed"; token: Token; startedAt: Moment } | { kind: "over"; verdict: JobVerdict };

@@ -1,5 +1,5 @@
 /** Rows: what is to be added, and the content key that the ledger knows them by. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** One trace, or one span of a trace, to be added to one dataset group. IDs are exactly as the source wrote them. */
 export interface Row {
@@ -22,7 +22,7 @@ export type GroupKey = string & { readonly __brand: "GroupKey" };
 export function rowKey(origin: string, row: Row): RowKey {
   const span = row.spanId === undefined ? "-" : `${row.spanId.length}:${row.spanId}`;
   const text = `${origin.length}:${origin}|${row.datasetGroupId}|${row.traceId.length}:${row.traceId}|${span}`;
-  return createHash("sha256").update(text).digest("hex").slice(0, 32) as RowKey;
+  return hash("sha256", text, "hex").slice(0, 32) as RowKey;
 }
 
 export function groupKey(origin: string, datasetGroupId: number): GroupKey {

@@ -1,5 +1,4 @@
 /** Puts together this process's work on one run: gate, drafts, attempt loop, queue worker. */
-import { randomBytes } from "node:crypto";
 import { makeAddTrace } from "../../jobs/add-trace.ts";
 import { makeDrafts } from "../app/drafts.ts";
 import type { RunWorker } from "../app/import-run.ts";
@@ -12,7 +11,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Queues, WorkOptions } from "../core/queue.ts";
 import { RUNNING_STATES } from "../core/status.ts";
-import type { Run, Store, Token } from "../core/store.ts";
+import type { Run, Store } from "../core/store.ts";
+import { makeTokenMint } from "./token-mint.ts";
 
 export interface RunWorkerParts {
   store: Store;
@@ -92,6 +92,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       }
     },
   };
+  const mintToken = makeTokenMint();
   let preparing = 0;
   const prepareGroup = async (datasetGroupId: number, signal: AbortSignal) => {
     preparing += 1;
@@ -108,7 +109,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       places,
       clock,
       random: Math.random,
-      mintToken: () => randomBytes(8).toString("hex") as Token,
+      mintToken,
       takeSlot,
       prepareGroup,
       owner,
