@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { openQueues } from "../../src/queue/bullmq-queues.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { queueContract, rowJobs } from "./queue-contract.ts";
@@ -46,6 +46,7 @@ if (redis === undefined) {
 
   test("jobs of a worker that was killed are run again by another, soon after their locks have run out", async () => {
     const server = await redis.start();
+    onTestFinished(() => server.stop());
     const producer = new Redis(server.url, { maxRetriesPerRequest: 1 });
     const consumer = new Redis(server.url, { maxRetriesPerRequest: null });
     const queues = openQueues({
@@ -55,6 +56,7 @@ if (redis === undefined) {
     const queue = queues.runQueue("killed");
     await queue.enqueue(rowJobs(4));
     const child = fork(CHILD, [server.url, prefix, "killed"], { stdio: "inherit" });
+    onTestFinished(() => void child.kill("SIGKILL"));
     await vi.waitFor(async () => expect(await queue.backlog()).toBe(0), WITHIN);
     const seen: number[] = [];
     const worker = await queues.workOn(
@@ -75,6 +77,5 @@ if (redis === undefined) {
     await queues.close();
     producer.disconnect();
     consumer.disconnect();
-    await server.stop();
   });
 }
