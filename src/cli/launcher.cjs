@@ -19,8 +19,15 @@ if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   process.exit(3);
 }
 
-// Small young generations keep a long run's memory small; they must be set before the heap has grown.
-require("v8").setFlagsFromString("--max-semi-space-size=4");
+// Memory of a long run: without these two, V8 lets garbage pile up to 300 MiB beside the 30 that are in use.
+// How large the young generation may grow is fixed when Node starts, so Node starts again, in this very process.
+// Where it cannot (Windows, Node before 22.15), the command only takes more memory.
+var young = "--max-semi-space-size=16";
+if (process.execve && process.execArgv.indexOf(young) === -1) {
+  var command = [process.execPath].concat(process.execArgv, young, process.argv.slice(1));
+  process.execve(process.execPath, command);
+}
+require("v8").setFlagsFromString("--heap-growing-percent=60");
 
 // Half of a short command's time is compiling its libraries, the same each time.
 var enableCompileCache = require("module").enableCompileCache;
