@@ -19,13 +19,17 @@ interface Pending<Item, Answer> {
   reject: (reason: unknown) => void;
 }
 
+export interface MicroBatch<Item, Answer> {
+  (item: Item): Promise<Answer>;
+  /** Sends what waits now, whatever is on its way: for items that something else must not overtake. */
+  flush(): void;
+}
+
 /**
  * Answers a function that does for one item what `send` does for many. Calls of the same turn of the event loop go
  * together; nothing ever waits for company when a sending is free.
  */
-export function microBatch<Item, Answer>(
-  options: MicroBatchOptions<Item, Answer>,
-): (item: Item) => Promise<Answer> {
+export function microBatch<Item, Answer>(options: MicroBatchOptions<Item, Answer>): MicroBatch<Item, Answer> {
   const { maxItems, maxInFlight = 1, weigh = () => 1, send } = options;
   let waiting: Pending<Item, Answer>[] = [];
   let inFlight = 0;
@@ -66,11 +70,18 @@ export function microBatch<Item, Answer>(
     }
   }
 
-  return (item) =>
+  const add = (item: Item): Promise<Answer> =>
     new Promise<Answer>((resolve, reject) => {
       waiting.push({ item, resolve, reject });
       if (scheduled || inFlight >= maxInFlight) return;
       scheduled = true;
       queueMicrotask(pump);
     });
+  const flush = (): void => {
+    while (waiting.length > 0) {
+      inFlight += 1;
+      void deliver(takeBatch());
+    }
+  };
+  return Object.assign(add, { flush });
 }

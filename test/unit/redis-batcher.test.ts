@@ -74,3 +74,18 @@ test("closing rejects the calls that were not sent yet", async () => {
   batch.answer();
   expect(await sent).toBe("answer 1");
 });
+
+test("a flush sends what waits at once, beside the batch on its way", async () => {
+  const sends = heldSends();
+  const batcher = createBatcher({ send: sends.send, maxItems: 10 });
+  const first = batcher.add(1);
+  const batch = await sends.next();
+  const later = batcher.add(2);
+  batcher.flush();
+  const flushed = await sends.next();
+  expect(flushed.items).toEqual([2]);
+  flushed.answer();
+  expect(await later).toBe("answer 2");
+  batch.answer();
+  expect(await first).toBe("answer 1");
+});

@@ -5,6 +5,8 @@
 export interface Batcher<Item, Answer> {
   /** Answers what `send` answered at the item's place. */
   add(item: Item): Promise<Answer>;
+  /** Sends what waits now, whatever is on its way: for items that something else must not overtake. */
+  flush(): void;
   /** Rejects the items that were not sent yet. */
   close(reason: Error): void;
 }
@@ -25,16 +27,18 @@ export function createBatcher<Item, Answer>(options: BatcherOptions<Item, Answer
   let waiting: Waiting<Item, Answer>[] = [];
   let busy = false;
 
-  async function sendAll(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, options.maxItems);
-      try {
-        const answers = await options.send(batch.map((one) => one.item));
-        batch.forEach((one, index) => one.resolve(answers[index] as Answer));
-      } catch (error) {
-        for (const one of batch) one.reject(error);
-      }
+  async function sendSome(): Promise<void> {
+    const batch = waiting.splice(0, options.maxItems);
+    try {
+      const answers = await options.send(batch.map((one) => one.item));
+      batch.forEach((one, index) => one.resolve(answers[index] as Answer));
+    } catch (error) {
+      for (const one of batch) one.reject(error);
     }
+  }
+
+  async function sendAll(): Promise<void> {
+    while (waiting.length > 0) await sendSome();
     busy = false;
   }
 
@@ -47,6 +51,9 @@ export function createBatcher<Item, Answer>(options: BatcherOptions<Item, Answer
         // Calls made in the same turn of the event loop go together.
         setImmediate(() => void sendAll());
       }),
+    flush: () => {
+      while (waiting.length > 0) void sendSome();
+    },
     close: (reason) => {
       const left = waiting;
       waiting = [];

@@ -25,18 +25,21 @@ export interface RedisLedger extends Ledger {
 }
 
 export function createLedger(runner: ScriptRunner): RedisLedger {
-  const claims = createBatcher<PackedCall, ClaimAnswer>({
-    maxItems: MAX_BATCH,
-    send: async (calls) =>
-      replyList(await runner.run(claimScript, ...packCalls(calls))).map((answer) =>
-        claimAnswer(replyNumber(answer)),
-      ),
-  });
   const settlements = createBatcher<PackedCall, undefined>({
     maxItems: MAX_BATCH,
     send: async (calls) => {
       await runner.run(settleScript, ...packCalls(calls));
       return calls.map(() => undefined);
+    },
+  });
+  const claims = createBatcher<PackedCall, ClaimAnswer>({
+    maxItems: MAX_BATCH,
+    send: async (calls) => {
+      // A claim must not overtake the settlements made before it: a process that dies between the two would leave
+      // more rows unknown than it had requests in flight.
+      settlements.flush();
+      const answers = replyList(await runner.run(claimScript, ...packCalls(calls)));
+      return answers.map((answer) => claimAnswer(replyNumber(answer)));
     },
   });
 

@@ -12,6 +12,9 @@ export function sqlLedger(statements: Statements, schema: string): Ledger {
   const claim = microBatch<ClaimRequest, ClaimAnswer>({
     maxItems: BATCH,
     async send(requests) {
+      // A claim must not overtake the settlements made before it: a process that dies between the two would leave
+      // more rows unknown than it had requests in flight.
+      settle.flush();
       const order = inKeyOrder(requests);
       const sorted = order.map((index) => requests[index] as ClaimRequest);
       const rows = await statements.run(
