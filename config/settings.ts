@@ -134,7 +134,7 @@ export const SETTINGS = {
     { default: "warn" },
   ),
   quiet: toggle("output", "no progress, no warnings", { alias: "q" }),
-  color: { ...toggle("output", "colours (default: on a terminal)"), default: "true" },
+  color: { ...toggle("output", "colours, on a terminal; --no-color: none"), default: "true" },
 
   store: setting("store", text, "redis://host:6379, rediss://…, or pglite:DIRECTORY for the embedded store", {
     default: "pglite:.traceload",

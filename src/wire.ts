@@ -97,7 +97,7 @@ export interface Workplace {
     request: ImportRequest,
     signal: AbortSignal,
     onProgress: (progress: Progress) => void,
-  ): Promise<Run>;
+  ): ReturnType<typeof importRun>;
   serve(options: Pick<ServeParts, "onChange"> & { concurrency: number }, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

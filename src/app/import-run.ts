@@ -38,15 +38,15 @@ const STEP_MS = 200;
 
 /**
  * Resolves with the run when it is over, or (detached) enqueued. Aborting `signal` interrupts the run: reading and
- * sending stop, rows in flight finish, the rest becomes unprocessed. Faults of a source stop the run likewise, and
- * are told by its `halt`. Rejects only when the store refuses for good.
+ * sending stop, rows in flight finish, the rest becomes unprocessed. Faults of a source stop the run likewise; they
+ * are in its `halt`, and whole in `fault`. Rejects only when the store refuses for good.
  */
 export async function importRun(
   parts: ImportParts,
   request: ImportRequest,
   signal: AbortSignal,
   onProgress: (run: Run) => void,
-): Promise<Run> {
+): Promise<{ run: Run; fault: TraceloadError | undefined }> {
   const { store, queues, presence, clock } = parts;
   const { runId } = request.run;
   let run = await store.createRun({ ...request.run, owner: presence.owner() });
@@ -106,16 +106,16 @@ export async function importRun(
     await Promise.all([stopping, producing]);
     await queue.close();
   }
-  return (await store.getRun(runId)) ?? run;
+  return { run: (await store.getRun(runId)) ?? run, fault: await producing };
 }
 
-/** Never rejects: what goes wrong with a source is written into the run. */
+/** What goes wrong with a source is written into the run, and answered. */
 async function readAll(
   parts: ImportParts,
   request: ImportRequest,
   queue: ReturnType<Queues["runQueue"]>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<TraceloadError | undefined> {
   const { store, clock, onFault } = parts;
   const { runId, origin } = request.run;
   const { sources, highWaterRows } = request;
@@ -126,15 +126,16 @@ async function readAll(
     );
     await checkTotal(store, runId, read);
     await store.changeRun(runId, { sourceComplete: true, state: "draining" }, ["reading"]);
+    return undefined;
   } catch (error) {
-    if (signal.aborted) return;
-    const known = error instanceof TraceloadError;
-    if (!known) onFault(error);
-    const halt = {
-      code: known ? error.code : "bug",
-      message: error instanceof Error ? error.message : String(error),
-    };
+    if (signal.aborted) return undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    const fault =
+      error instanceof TraceloadError ? error : new TraceloadError("bug", message, { cause: error });
+    if (fault.code === "bug") onFault(error);
+    const halt = { code: fault.code, message: fault.message };
     await store.changeRun(runId, { state: "stopped", halt }, RUNNING_STATES);
+    return fault;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Reads the sources into a run: rows are numbered, keyed, looked up in the ledger, stored, and enqueued. */
 import type { Clock } from "../core/clock.ts";
 import type { RowJob, RunQueue } from "../core/queue.ts";
+import { TraceloadError } from "../core/errors.ts";
 import { rowKey, type Row, type RowKey } from "../core/row.ts";
 import type { OpenedSources, SourceRow } from "../core/source.ts";
 import type { LedgerEntry, NewRow, Store } from "../core/store.ts";
@@ -35,6 +36,7 @@ export async function produce(options: ProducerOptions, signal: AbortSignal): Pr
     while ((await retryUntilDone(options, signal, () => queue.backlog())) >= highWaterRows) {
       await clock.sleep(POLL_MS, signal);
     }
+    if (read === 0) requireGroups(batch);
     const rows = batch.map((sourceRow, index) => newRow(origin, sourceRow, read + 1 + index));
     await markKnown(store, rows);
     await store.putRows(runId, rows);
@@ -44,6 +46,18 @@ export async function produce(options: ProducerOptions, signal: AbortSignal): Pr
     signal.throwIfAborted();
   }
   return read;
+}
+
+/** Throws `source_columns` when no row of the first batch names a group: that is a flag forgotten, not bad rows. */
+export function requireGroups(batch: readonly SourceRow[]): void {
+  if (batch.length === 0 || batch.some(({ invalid }) => invalid?.code !== "missing_dataset_group")) return;
+  throw new TraceloadError(
+    "source_columns",
+    "no dataset group is named: neither by a flag nor by a column of the file",
+    {
+      next: "add -g with the dataset group's number (it is in the dataset's URL)",
+    },
+  );
 }
 
 /** The valid row in a source row; undefined when it is invalid. */

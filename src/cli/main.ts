@@ -10,7 +10,7 @@ import { statusCommand } from "./commands/status.ts";
 import { workerCommand } from "./commands/worker.ts";
 import type { Command } from "./command.ts";
 import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
-import { openSession, type Session } from "./session.ts";
+import { openSession, programName, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
 
@@ -37,6 +37,8 @@ async function run(args: readonly string[]): Promise<number> {
   // A reader of our output that goes away (`| head`) is no fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
+    process.stderr.write(`traceload: standard output cannot be written: ${error.message}\n`);
+    process.exit(3);
   });
   let code = 0;
   let session: Session | undefined;
@@ -98,13 +100,28 @@ async function run(args: readonly string[]): Promise<number> {
       return received === "SIGINT" ? 130 : 143;
     const color = useColor(process.env, process.stderr.isTTY) && !args.includes("--no-color");
     const verbose = args.some((arg) => /^--log-level[= ]?(debug|trace)$/.test(arg));
-    process.stderr.write(renderError(error, { color, verbose }));
+    const text = renderError(error, { color, verbose });
+    process.stderr.write(text.replaceAll(/(?<=next: )traceload\b/g, programName(process.env)));
     return exitCodeOfError(error);
   }
 }
 
 function wrongUsage(message: string, args: readonly string[]): TraceloadError {
-  const command = COMMANDS.find(({ usage }) => usage.split(" ")[0] === args[0]);
-  const help = command === undefined ? "traceload --help" : `traceload ${args[0] ?? ""} --help`;
-  return new TraceloadError("wrong_usage", message.trim().split("\n").join("; "), { next: help });
+  const [typed = ""] = args;
+  const command = COMMANDS.find(({ usage }) => usage.split(" ")[0] === typed);
+  if (command === undefined) {
+    const said =
+      typed === "" || typed.startsWith("-") ? "" : `there is no command ${JSON.stringify(typed)}. `;
+    return new TraceloadError("wrong_usage", `${said}${oneLine(message)}`, { next: "traceload --help" });
+  }
+  const next = `traceload ${typed} --help`;
+  if (message.startsWith("Not enough non-option arguments")) {
+    const what = command.positional?.name ?? "an argument";
+    return new TraceloadError("wrong_usage", `${typed}: ${what} must be named (${command.usage})`, { next });
+  }
+  return new TraceloadError("wrong_usage", oneLine(message), { next });
+}
+
+function oneLine(message: string): string {
+  return message.trim().split("\n").join("; ");
 }

@@ -1,5 +1,6 @@
 /** The last word on a run: its report is written, and its summary printed. */
 import path from "node:path";
+import { flagName, SETTINGS } from "../../config/settings.ts";
 import type { Run, Store } from "../core/store.ts";
 import { TraceloadError } from "../core/errors.ts";
 import { storedReportRows } from "../report/columns.ts";
@@ -46,6 +47,8 @@ export function writeRunReport(session: Session, input: RunReportInput): Promise
           reportDir,
           importArguments,
           globalArguments: globalArguments(session),
+          importFlags: importFlags(session),
+          program: session.program,
         }),
         dryRun: false,
         nowMs: Date.now(),
@@ -69,6 +72,27 @@ export function globalArguments({ loaded }: Session): string[] {
   const { store } = loaded.settings;
   if (loaded.origins.store !== "flag" || hasPassword(store)) return [];
   return ["--store", store];
+}
+
+const CARRIED = [
+  "datasetGroup",
+  "rate",
+  "sandbox",
+  "sandboxRecord",
+  "baseUrl",
+  "reportDir",
+  "concurrency",
+] as const;
+
+/** What the import of the failed rows needs to go where this one went. */
+export function importFlags(session: Session): string[] {
+  const carried = CARRIED.flatMap((name) => {
+    const value = session.flags[name];
+    if (value === undefined || hasPassword(value)) return [];
+    const flag = `--${flagName(name)}`;
+    return SETTINGS[name].flagOnly ? (value === "true" ? [flag] : []) : [flag, value];
+  });
+  return [...carried, ...globalArguments(session)];
 }
 
 export function hasPassword(url: string): boolean {

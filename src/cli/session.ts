@@ -10,6 +10,10 @@ export interface Session {
   environment: Environment;
   /** The arguments as typed, to be repeated in "what to type next". */
   arguments: readonly string[];
+  /** The settings that were flags, as typed. */
+  flags: ReturnType<typeof typedFlags>;
+  /** How the command is called here: `traceload`, or `npx traceload`. */
+  program: string;
   log: Logger;
   /** Faults that do not end the command: lost connections, lost locks. */
   onFault: (error: unknown) => void;
@@ -35,20 +39,23 @@ export interface SessionInput {
 }
 
 const DEFAULT_COLUMNS = 80;
+/** In a file or a pipe nothing is cut to fit. */
+const UNCUT_COLUMNS = 1_000;
 const FORCED_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export function openSession(input: SessionInput): Session {
   const { argv, environment, process } = input;
   const config = argv["config"];
+  const flags = typedFlags(argv);
   const loaded = loadSettings({
-    flags: typedFlags(argv),
+    flags,
     environment,
     configFile: typeof config === "string" ? config : undefined,
   });
   const screen = (stream: NodeJS.WriteStream): Screen => ({
     stream,
     color: loaded.settings.color && useColor(environment, stream.isTTY),
-    columns: stream.columns ?? DEFAULT_COLUMNS,
+    columns: stream.isTTY ? (stream.columns ?? DEFAULT_COLUMNS) : UNCUT_COLUMNS,
   });
   const err = screen(process.stderr);
   const log = openLog(loaded, err);
@@ -57,7 +64,10 @@ export function openSession(input: SessionInput): Session {
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
       // Rows in flight are then unknown; the ledger says so already.
-      if (received !== undefined) process.exit(FORCED_EXIT[name]);
+      if (received !== undefined) {
+        process.stderr.write("left at once; rows in flight count as unknown, and are not sent again\n");
+        process.exit(FORCED_EXIT[name]);
+      }
       received = name;
       stop.abort(new Error(`received ${name}`));
     });
@@ -66,6 +76,8 @@ export function openSession(input: SessionInput): Session {
     loaded,
     environment,
     arguments: input.arguments,
+    flags,
+    program: programName(environment),
     log,
     onFault: (error) => log.info({ fault: describe(error) }, "a fault that does not end the command"),
     signal: stop.signal,
@@ -73,6 +85,11 @@ export function openSession(input: SessionInput): Session {
     out: screen(process.stdout),
     err,
   };
+}
+
+/** npx says in the environment that it was npx. */
+export function programName(environment: Environment): string {
+  return environment["npm_command"] === "exec" ? "npx traceload" : "traceload";
 }
 
 /** Log lines go to standard error: readable on a terminal, JSON elsewhere. */

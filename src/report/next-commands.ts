@@ -13,10 +13,19 @@ export interface NextInput {
   importArguments: readonly string[] | undefined;
   /** Global flags that later commands need to find the run, such as `--store`. Never holds a password. */
   globalArguments?: readonly string[] | undefined;
+  /** Flags of the import that hold for its failed rows as well, such as `--sandbox`; those of the store included. */
+  importFlags?: readonly string[] | undefined;
+  /** How the command is called; default `traceload`. */
+  program?: string | undefined;
 }
 
 /** Commands, the most useful first. Empty when nothing is left to do. */
 export function nextCommands(input: NextInput): string[] {
+  const program = input.program ?? "traceload";
+  return commands(input).map((command) => command.replace(/^traceload/, program));
+}
+
+function commands(input: NextInput): string[] {
   const { counts, runId, state } = input;
   const globals = input.globalArguments ?? [];
   const again =
@@ -36,7 +45,7 @@ export function nextCommands(input: NextInput): string[] {
   if (state !== "finished" || counts.unprocessed > 0) next.push(again);
   // `rerun` takes this place when it is there; until then the file of the rows that did not make it is imported.
   if (counts.rejected + counts.failed + counts.invalid > 0 && input.reportDir !== undefined) {
-    next.push(shellCommand(["import", `${input.reportDir}/failed.csv`, ...globals]));
+    next.push(shellCommand(["import", `${input.reportDir}/failed.csv`, ...(input.importFlags ?? globals)]));
   }
   // `verify` comes first here when it is there; until then unknown rows are held, and can only be looked at.
   if (counts.unknown > 0) next.push(statusOfRun);

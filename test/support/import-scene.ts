@@ -145,7 +145,7 @@ export async function importScene(
         },
         interrupt.signal,
         change.onProgress ?? (() => undefined),
-      ),
+      ).then(({ run }) => run),
     counts: async (runId = "run-1") => (await memory.getRun(runId))?.counts ?? zeroCounts(),
   };
 }

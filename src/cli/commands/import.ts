@@ -21,7 +21,14 @@ import type { OpenedSources } from "../../core/source.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
 import { RunProgress } from "../run-progress.ts";
-import { globalArguments, hasPassword, nothingToRead, printSummary, writeRunReport } from "../run-summary.ts";
+import {
+  globalArguments,
+  hasPassword,
+  importFlags,
+  nothingToRead,
+  printSummary,
+  writeRunReport,
+} from "../run-summary.ts";
 import type { Session } from "../session.ts";
 import { openProgressView } from "../show/progress-view.ts";
 import { visible } from "../show/escape.ts";
@@ -128,13 +135,14 @@ async function sendImport(session: Session, target: Target, sources: OpenedSourc
     };
     signal.addEventListener("abort", onStop, { once: true });
     let run: Run;
+    let fault: TraceloadError | undefined;
     try {
       const wanted = newRun(settings, target, sources);
       for (const { runId } of await workplace.interruptOrphans(wanted.fingerprint, signal)) {
         note(`run ${runId} was interrupted; what it added is known, and is not sent again`);
       }
       await workplace.removeOldRuns();
-      run = await workplace.importRun(
+      ({ run, fault } = await workplace.importRun(
         {
           run: wanted,
           sources,
@@ -145,7 +153,7 @@ async function sendImport(session: Session, target: Target, sources: OpenedSourc
         },
         signal,
         (seen) => progress.update(seen),
-      );
+      ));
     } finally {
       signal.removeEventListener("abort", onStop);
       view.close();
@@ -160,7 +168,7 @@ async function sendImport(session: Session, target: Target, sources: OpenedSourc
       },
       importArguments: importArguments(session),
     });
-    if (run.halt !== undefined && summary.counts.read === 0) throw haltError(run.halt);
+    if (fault !== undefined && summary.counts.read === 0) throw fault;
     if (summary.counts.read === 0 && !settings.allowEmpty && run.state === "finished")
       throw nothingToRead(sources.names);
     printSummary(session, summary);
@@ -207,6 +215,8 @@ async function planImport(session: Session, target: Target, sources: OpenedSourc
             reportDir,
             importArguments: importArguments(session),
             globalArguments: globalArguments(session),
+            importFlags: importFlags(session),
+            program: session.program,
           }),
           dryRun: true,
           nowMs: Date.now(),
@@ -255,17 +265,4 @@ function importArguments(session: Session): string[] {
   return rest.filter(
     (argument) => argument !== "--dry-run" && !hasPassword(argument.replace(/^--store=/, "")),
   );
-}
-
-function haltError(halt: { code: string; message: string }): TraceloadError {
-  const known = [
-    "source_format",
-    "source_columns",
-    "source_unreadable",
-    "unauthorized",
-    "forbidden",
-    "wrong_endpoint",
-  ];
-  const code = known.find((name) => name === halt.code) as TraceloadError["code"] | undefined;
-  return new TraceloadError(code ?? "bug", halt.message);
 }
