@@ -38,6 +38,7 @@ export async function startRedis(scene: Scene, fsync: Fsync): Promise<BenchRedis
   const url = `redis://127.0.0.1:${port}`;
   const client = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
   client.on("error", () => undefined);
+  scene.atClose(() => client.disconnect());
   await client.ping();
 
   const info = async (section: string, name: string): Promise<string> => {

@@ -41,6 +41,7 @@ export interface Running {
 export class Scene {
   readonly directory: string;
   readonly #children = new Set<ChildProcess>();
+  readonly #cleanups: (() => void)[] = [];
   #files = 0;
 
   private constructor(directory: string) {
@@ -92,7 +93,13 @@ export class Scene {
     return child;
   }
 
+  /** For what would keep this process alive, such as a connection that looks for its server again. */
+  atClose(cleanup: () => void): void {
+    this.#cleanups.push(cleanup);
+  }
+
   async close(): Promise<void> {
+    for (const cleanup of this.#cleanups) cleanup();
     const gone = [...this.#children].map((child) => once(child, "exit"));
     this.#killAll();
     await Promise.all(gone);

@@ -41,9 +41,37 @@ export interface NewRun {
   /** Settings that workers and later commands need (rate, timeouts, limiter key …): JSON, opaque to the store. */
   options: Record<string, unknown>;
   owner: LeaseId;
+  /** The run whose rows this one tries again. */
+  parent?: string;
 }
 
-export interface Run extends Omit<NewRun, "owner"> {
+/** What asking the server about a group's draft came to, at the end of a run or when somebody asked. */
+export interface Verdict {
+  datasetGroupId: number;
+  draftDatasetId: number | undefined;
+  /**
+   * - `verified`: the draft holds what traceload added, no more and no less; no row of the group is in doubt.
+   * - `other-writer`: it holds rows that traceload did not add, or lacks some that it did.
+   * - `inconclusive`: the server could not be asked, or its answers did not settle it.
+   * - `not-checked`: there was nothing to count against, or nobody asked.
+   */
+  kind: "verified" | "other-writer" | "inconclusive" | "not-checked";
+  /** A sentence for people, where the kind does not say it all. */
+  reason: string | undefined;
+  /** Rows before traceload's first, rows it was confirmed, rows in doubt, and rows in the draft, when it was read. */
+  baseline: number | undefined;
+  added: number;
+  unknown: number;
+  total: number | undefined;
+  /** Rows in doubt that turned out to be there, and not to be. */
+  landed: number;
+  absent: number;
+  /** On the store's clock. */
+  at: number;
+}
+
+export interface Run extends Omit<NewRun, "owner" | "parent"> {
+  parent: string | undefined;
   /** Counts from 1 in each store; short enough to stand in every entry. */
   seq: number;
   state: RunState;
@@ -55,7 +83,11 @@ export interface Run extends Omit<NewRun, "owner"> {
   sourceComplete: boolean;
   /** Why the run stopped, if it did: an error code, and a sentence. */
   halt: { code: string; message: string } | undefined;
+  /** Groups whose rows are not sent any more, while the run goes on with the others'. */
+  haltedGroups: { datasetGroupId: number; code: string; message: string }[];
   warnings: string[];
+  /** The last verdict on each group that was asked about, by group. */
+  verdicts: Verdict[];
   counts: StatusCounts;
   createdAt: number;
   finishedAt: number | undefined;
@@ -65,9 +97,15 @@ export interface RunChange {
   state?: RunState;
   owner?: LeaseId | null;
   sourceComplete?: boolean;
-  halt?: { code: string; message: string };
+  /** null: there is no reason any more; the run goes on. */
+  halt?: { code: string; message: string } | null;
+  /** Added to the halted groups unless the group is there already; null: none is halted any more. */
+  haltedGroup?: { datasetGroupId: number; code: string; message: string } | null;
   /** Added to the run's warnings unless it is there already. */
   warning?: string;
+  /** Takes the place of the run's verdict on that group. */
+  verdict?: Verdict;
+  /** Notes the time of the end; `false` takes it back. */
   finished?: boolean;
 }
 
@@ -124,6 +162,26 @@ export interface LedgerEntry {
   until: number | undefined;
 }
 
+/** What a person decided about an entry. */
+export interface LedgerNote {
+  /** On the store's clock. */
+  at: number;
+  /** Who: a user's name and host. */
+  by: string;
+  decision: "added" | "absent";
+  why: string;
+}
+
+/** An entry as it moves from store to store: without the run it came from, which does not move with it. */
+export interface PortableEntry {
+  key: RowKey;
+  group: GroupKey;
+  state: "unknown" | "added";
+  token: Token;
+  draftDatasetId: number | undefined;
+  until: number | undefined;
+}
+
 export interface ClaimRequest {
   key: RowKey;
   group: GroupKey;
@@ -167,7 +225,10 @@ export type Settlement =
     }
   | { kind: "rejected" | "failed"; code: string; message: string }
   | { kind: "unknown"; reason: UnknownReason; message: string }
-  /** Certainly not applied, and to be tried again: the entry goes, the row stays queued. */
+  /**
+   * Certainly not applied, and to be tried again: the entry goes, the row stays queued; it becomes unprocessed if it
+   * was unknown by now and its run is not running any more.
+   */
   | { kind: "released" };
 
 export interface SettleRequest {
@@ -202,6 +263,24 @@ export interface Group {
   version: number;
   /** When the draft was last looked up, on the store's clock. */
   checkedAt: number | undefined;
+  /** Rows sent once more by a person's choice since the baseline: what the draft holds of them cannot be told. */
+  resent: number;
+}
+
+/** What is in doubt in a group, at one instant. */
+export interface Doubt {
+  /** The group's version at that instant. */
+  version: number;
+  /** On the store's clock. */
+  now: number;
+  /** Entries that are sending. */
+  sending: number;
+  /** Unknown entries that were claimed for the group's present draft: only these can be judged by its count. */
+  unknown: number;
+  /** Unknown entries that were claimed for another draft, or before the draft was known. */
+  elsewhere: number;
+  /** Until when a request of one of `unknown` could still be applied; undefined when there are none. */
+  until: number | undefined;
 }
 
 export interface SlotGrant {
@@ -209,8 +288,22 @@ export interface SlotGrant {
   startInMs: number;
   /** Between one slot and the next. */
   intervalMs: number;
-  /** The rate in force, per second: the lowest that a living sender asks for. undefined: no limit. */
+  /** The rate in force, per second: the lowest that a living sender asks for, or the ceiling. undefined: no limit. */
   ratePerSecond: number | undefined;
+}
+
+/** Where a limiter stands: what its senders were answered, and the pace that was set last. */
+export interface PaceRecord {
+  /** On the store's clock, in milliseconds. */
+  now: number;
+  /** Moves with every `setPace`; 0 before the first. */
+  version: number;
+  /** Requests answered since the limiter's beginning, refused ones (429) among them. */
+  answered: number;
+  refused: number;
+  ceilingPerSecond: number | undefined;
+  /** The policy's own memory, as it was set: JSON, opaque to the store. */
+  memory: Record<string, unknown> | undefined;
 }
 
 export interface Leases {
@@ -255,6 +348,18 @@ export interface Rows {
    * Answers how many. Refused (0) while the run is in a running state.
    */
   markUnprocessed(runId: string, rows: readonly { row: number; key: RowKey }[]): Promise<number>;
+  /**
+   * Turns `unprocessed` rows from `fromRow` to `toRow` (both included, at most 1,000) into `queued` again, attempts
+   * kept. Answers how many. Refused (0) unless the run is in a running state.
+   */
+  requeue(runId: string, range: { fromRow: number; toRow: number }): Promise<number>;
+  /**
+   * Lets `unknown` results follow the ledger. The entry is added: by this very row, the row is `added` to the entry's
+   * draft; by another, it is a `duplicate`. There is no entry: the row is `queued` while the run is running or
+   * verifying, else `unprocessed`. The entry is sending or unknown, or the row is not unknown: nothing changes.
+   * At most 1,000 rows a call. Answers how many changed.
+   */
+  reconcile(runId: string, rows: readonly { row: number; key: RowKey }[]): Promise<number>;
 }
 
 export interface Ledger {
@@ -265,22 +370,89 @@ export interface Ledger {
   settle(request: SettleRequest): Promise<void>;
   /** Turns entries that are sending under a lost lease, or past their time, into unknown. Answers how many. */
   sweep(): Promise<number>;
+  /**
+   * A person decides: `added` makes the entry added (`draftDatasetId`, else the draft it was claimed for, else the
+   * group's present one), `absent` removes it; either is noted. The group's `added` moves with the entry when that
+   * was unknown or added in the present draft; an entry made from nothing does not count. Results do not change:
+   * `reconcile` follows. Refused (`false`) while the entry is sending.
+   */
+  decide(request: {
+    key: RowKey;
+    group: GroupKey;
+    decision: LedgerNote["decision"];
+    draftDatasetId: number | undefined;
+    by: string;
+    why: string;
+  }): Promise<boolean>;
+  /** Oldest first. */
+  readNotes(key: RowKey): Promise<LedgerNote[]>;
+  /**
+   * Entries page by page, in an order of the store's own; sending ones come as unknown. `cursor` undefined: from the
+   * beginning; in the answer: that was all. About `limit` entries a page; every entry that stays during the whole
+   * walk comes at least once.
+   */
+  readEntries(page: {
+    cursor: string | undefined;
+    limit: number;
+  }): Promise<{ entries: PortableEntry[]; cursor: string | undefined }>;
+  /**
+   * Takes entries over from another store; at most 1,000 a call. An entry that is there already stays as it is, but
+   * for an unknown one that comes as added. Groups that are not known are made, as `new`. Counts of groups' `added`
+   * do not move (`putGroup`). Answers how many changed something.
+   */
+  putEntries(entries: readonly PortableEntry[]): Promise<number>;
+  /**
+   * Forgets the group's `added` entries, at most about `limit` a call; unknown and sending ones stay. Answers how many
+   * went: 0 when there are none left.
+   */
+  removeEntries(group: GroupKey, limit: number): Promise<number>;
 }
 
 export interface Groups {
   /** A group nobody has seen is `new`, with zeros. */
   getGroup(key: GroupKey): Promise<Group>;
-  /** Lets one process at a time look after the group's draft. Repeating it extends the hold. */
+  /** All groups, in no particular order. */
+  listGroups(): Promise<Group[]>;
+  /**
+   * Lets one process at a time look after the group's draft, and is the gate of verification: once it is granted, no
+   * claim of the group is granted (they wait, reason `draft`) until it is given back, its time is over, or its owner's
+   * lease is lost. Claims granted before stay good. Repeating it extends the hold.
+   */
   lockGroup(key: GroupKey, owner: LeaseId, ttlMs: number): Promise<boolean>;
   unlockGroup(key: GroupKey, owner: LeaseId): Promise<void>;
   /**
    * Opens the group, or puts it into solo. Naming another draft than the stored one sets `added` to 0 and the baseline
    * to the given one; naming the same draft keeps both unless a baseline is given (then `added` is set to 0, too).
+   * `resent` is set to 0 with `added`.
    */
   setGroup(
     key: GroupKey,
     change: { phase: "solo" | "open"; draftDatasetId: number | undefined; baseline: number | undefined },
   ): Promise<void>;
+  /** Takes a group's draft, baseline, added and resent over from another store, unless it is not `new` here. */
+  putGroup(
+    group: Pick<Group, "key" | "phase" | "draftDatasetId" | "baseline" | "added" | "resent">,
+  ): Promise<void>;
+  readDoubt(key: GroupKey): Promise<Doubt>;
+  /**
+   * Ends the doubt about the group's unknown entries that were claimed for `draftDatasetId`: all of them, or those of
+   * `keys`. `landed`: they become added to that draft, and the group's `added` counts them. `absent`: they go.
+   * `resend`: they go as well, whatever draft they were claimed for, by the user's choice, and `resent` counts them.
+   * Results do not change: `reconcile` follows.
+   *
+   * Refused (`undefined`) unless the group's version and draft are the given ones and nothing of it is sending: then
+   * nothing changed since they were read. Repeated with the same version it is refused, since it moved that. Answers
+   * the number of entries.
+   */
+  commitVerdict(
+    key: GroupKey,
+    verdict: {
+      kind: "landed" | "absent" | "resend";
+      version: number;
+      draftDatasetId: number | undefined;
+      keys?: readonly RowKey[];
+    },
+  ): Promise<number | undefined>;
 }
 
 export interface Limiter {
@@ -294,6 +466,18 @@ export interface Limiter {
     ratePerSecond: number | undefined;
     count: number;
   }): Promise<SlotGrant>;
+  /** Adds to the limiter's counts, and answers where it stands. Not repeatable: a lost answer may count twice. */
+  noteAnswers(request: { limiter: string; answered: number; refused: number }): Promise<PaceRecord>;
+  /**
+   * Puts a ceiling on the limiter's rate, beside what its senders ask for; undefined lifts it. Refused (`false`) when
+   * another pace was set since `version`.
+   */
+  setPace(request: {
+    limiter: string;
+    version: number;
+    ceilingPerSecond: number | undefined;
+    memory: Record<string, unknown>;
+  }): Promise<boolean>;
   /** Nobody sends for `ms` from now, slots already handed out included. The longer of two pauses holds. */
   pauseLimiter(limiter: string, ms: number): Promise<void>;
 }
