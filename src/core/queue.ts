@@ -1,6 +1,6 @@
-/** The port to the job queue: a queue per run, and one control queue. */
+/** The port to the job queue: a queue per run, and one control queue. A job holds one row or several. */
 
-/** What a worker needs to send one row. The row's number is in the job's id. */
+/** What a worker needs to send one row. */
 export interface RowJob {
   row: number;
   datasetGroupId: number;
@@ -10,22 +10,22 @@ export interface RowJob {
   generation: number;
 }
 
-/** What the processor of a row job answers. */
+/** What the processor of a row, or of a control job, answers. */
 export type JobVerdict =
-  /** The row has its result, or nobody needs the job any more. */
+  /** It has its result, or nobody needs it any more. */
   | { kind: "done" }
   /** Put it back, to be tried again no sooner than `delayMs` from now. */
   | { kind: "again"; delayMs: number };
 
 export interface RunQueue {
   /**
-   * Adds the jobs. Safe to repeat as a whole with the same rows and generations: jobs that are there are kept.
+   * Adds the rows. Safe to repeat as a whole with the same rows and generations: jobs that are there are kept.
    * Resolves when the store has them.
    */
   enqueue(jobs: readonly RowJob[]): Promise<void>;
-  /** Jobs not yet taken: waiting and delayed. */
+  /** Rows not yet taken, waiting and delayed: at most so many, since not every job is full. */
   backlog(): Promise<number>;
-  /** Jobs not yet finished: waiting, delayed and active. */
+  /** Jobs not yet finished: waiting, delayed and active. 0: no row has a job. */
   unfinished(): Promise<number>;
   /** Removes the queue and all jobs. For a run that is over. */
   remove(): Promise<void>;
@@ -38,6 +38,7 @@ export interface QueueWorker {
 }
 
 export interface WorkOptions {
+  /** Rows (or control jobs) in hand: no further job is taken while there are as many. */
   concurrency: number;
   /** How long a job stays a worker's own without a sign of life. */
   lockMs: number;
@@ -46,7 +47,10 @@ export interface WorkOptions {
 
 export interface Queues {
   runQueue(runId: string): RunQueue;
-  /** Starts taking the run's jobs. `process` must not throw; what it throws is reported and the job put back. */
+  /**
+   * Starts taking the run's jobs; the rows of a job are processed side by side, and those to be tried again are put back
+   * together. `process` must not throw; what it throws is reported and the row put back.
+   */
   workOn(
     runId: string,
     process: (job: RowJob) => Promise<JobVerdict>,

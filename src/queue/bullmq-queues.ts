@@ -25,7 +25,8 @@ import type {
   RunQueue,
   WorkOptions,
 } from "../core/queue.ts";
-import { decodeRowJob, encodeRowJob, jobId } from "./row-job.ts";
+import { packRows, ROWS_PER_JOB } from "./row-job.ts";
+import { startRowWorker } from "./row-worker.ts";
 
 export type QueueConnection =
   | {
@@ -61,13 +62,7 @@ export function openQueues({ connection, onFault }: QueuesOptions): Queues {
     open.add(queue);
     return queue;
   };
-  const openWorker = (
-    name: string,
-    process: (job: Job) => Promise<JobVerdict>,
-    options: WorkOptions,
-  ): QueueWorker => {
-    const worker = makeWorker(connection, name, (job, token) => obey(job, token, process, onFault), options);
-    worker.on("error", onFault);
+  const closing = (worker: QueueWorker): QueueWorker => {
     open.add(worker);
     return {
       close: async () => {
@@ -86,31 +81,31 @@ export function openQueues({ connection, onFault }: QueuesOptions): Queues {
         open.delete(queue);
       });
     },
-    workOn: async (runId, process, options) =>
-      openWorker(
-        runQueueName(runId),
-        async (job) => {
-          const row = decodeRowJob(job.id, job.data);
-          if (row !== undefined) return process(row);
-          onFault(new Error(`job ${JSON.stringify(job.id)} of run ${runId} is not a row job; dropped`));
-          return { kind: "done" };
-        },
-        options,
-      ),
+    workOn: async (runId, process, options) => {
+      const worker = makeWorker(connection, runQueueName(runId), null, options);
+      worker.on("error", onFault);
+      const { concurrency: rowsInHand, lockMs } = options;
+      return closing(startRowWorker({ worker, process, rowsInHand, lockMs, onFault }));
+    },
     requestFinish: async (runId) => {
       await controlQueue().add("finish-run", { runId }, { jobId: `finish-${runId}` });
     },
-    workOnControl: async (handlers: ControlHandlers, options) =>
-      openWorker(
+    workOnControl: async (handlers: ControlHandlers, options) => {
+      const process = async (job: Job): Promise<JobVerdict> => {
+        const runId: unknown = job.data?.runId;
+        if (job.name === "finish-run" && typeof runId === "string") return handlers.finishRun(runId);
+        onFault(new Error(`control job ${JSON.stringify(job.name)} is not known to this version; dropped`));
+        return { kind: "done" };
+      };
+      const worker = makeWorker(
+        connection,
         CONTROL_QUEUE,
-        async (job) => {
-          const runId: unknown = job.data?.runId;
-          if (job.name === "finish-run" && typeof runId === "string") return handlers.finishRun(runId);
-          onFault(new Error(`control job ${JSON.stringify(job.name)} is not known to this version; dropped`));
-          return { kind: "done" };
-        },
+        (job, token) => obey(job, token, process, onFault),
         options,
-      ),
+      );
+      worker.on("error", onFault);
+      return closing(worker);
+    },
     close: async () => {
       await Promise.all([...open].map((part) => part.close()));
       open.clear();
@@ -134,7 +129,8 @@ function makeQueue(connection: QueueConnection, name: string): Queue {
 function makeWorker(
   connection: QueueConnection,
   name: string,
-  process: (job: Job, token: string | undefined) => Promise<void>,
+  /** null: jobs are taken by hand. */
+  process: ((job: Job, token: string | undefined) => Promise<void>) | null,
   options: WorkOptions,
 ): Worker {
   const settings = {
@@ -189,10 +185,10 @@ function runQueueOn(queue: Queue, close: () => Promise<void>): RunQueue {
   return {
     enqueue: async (jobs: readonly RowJob[]) => {
       await queue.addBulk(
-        jobs.map((job) => ({ name: "row", data: encodeRowJob(job), opts: { jobId: jobId(job) } })),
+        packRows(jobs).map(({ id, data }) => ({ name: "rows", data, opts: { jobId: id } })),
       );
     },
-    backlog: () => queue.getJobCountByTypes("waiting", "delayed", "prioritized"),
+    backlog: async () => ROWS_PER_JOB * (await queue.getJobCountByTypes("waiting", "delayed", "prioritized")),
     unfinished: () => queue.getJobCountByTypes("waiting", "delayed", "prioritized", "active"),
     remove: async () => {
       await queue.obliterate({ force: true });

@@ -41,8 +41,8 @@ export interface ObservedRunWorker extends RunWorker {
   readonly activity: RunActivity;
 }
 
-/** A job is fetched, settled and finished outside its place; as many again keep the places filled meanwhile. */
-const JOBS_PER_PLACE = 2;
+/** A row waits for its settlement outside its place; as many rows again keep the places filled meanwhile. */
+const ROWS_PER_PLACE = 2;
 
 export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<ObservedRunWorker> {
   const { store, queues, api, presence, clock } = parts;
@@ -120,7 +120,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     },
     stop.signal,
   );
-  const inHand = parts.concurrency * JOBS_PER_PLACE;
+  const inHand = parts.concurrency * ROWS_PER_PLACE;
   const worker = await queues.workOn(run.runId, process, { ...parts.lock, concurrency: inHand });
   return {
     activity: {

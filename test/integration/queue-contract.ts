@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { JobVerdict, Queues, RowJob, WorkOptions } from "../../src/core/queue.ts";
+import { ROWS_PER_JOB } from "../../src/queue/row-job.ts";
 
 export interface QueueUnderTest {
   /** Opens the port; each call as a process of its own would. */
@@ -68,20 +69,33 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
     test("keeps a job that is there when its batch is sent again, and takes a fresh generation of it", async () => {
       const runId = newRunId();
       const queue = queues.runQueue(runId);
-      await queue.enqueue(rowJobs(10));
-      await queue.enqueue(rowJobs(12));
-      expect(await queue.backlog()).toBe(12);
-      await queue.enqueue(rowJobs(1, 7));
-      expect(await queue.backlog()).toBe(13);
+      await queue.enqueue(rowJobs(60));
+      await queue.enqueue(rowJobs(60));
+      await queue.enqueue(rowJobs(2, 7));
+      const seen: string[] = [];
+      const worker = await queues.workOn(
+        runId,
+        async ({ row, generation }) => {
+          seen.push(`${row}-${generation}`);
+          return DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      await worker.close();
+      const expected = [...rowJobs(60), ...rowJobs(2, 7)].map(
+        ({ row, generation }) => `${row}-${generation}`,
+      );
+      expect(seen.toSorted()).toEqual(expected.toSorted());
       await queue.remove();
-      expect(await queue.unfinished()).toBe(0);
       await queue.close();
     });
 
-    test("counts waiting, delayed and active jobs", async () => {
+    test("counts waiting, delayed and active jobs, and never fewer rows than wait", async () => {
       const runId = newRunId();
       const queue = queues.runQueue(runId);
-      await queue.enqueue(rowJobs(5));
+      await queue.enqueue(rowJobs(3 * ROWS_PER_JOB - 5));
+      expect(await queue.backlog()).toBe(3 * ROWS_PER_JOB);
       let release: () => void = () => undefined;
       const held = new Promise<void>((resolve) => (release = resolve));
       const worker = await queues.workOn(
@@ -91,13 +105,13 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
           await held;
           return DONE;
         },
-        { ...OPTIONS, concurrency: 2 },
+        OPTIONS,
       );
-      await vi.waitFor(async () => expect(await queue.backlog()).toBe(3), WITHIN);
-      expect(await queue.unfinished()).toBe(5);
+      await vi.waitFor(async () => expect(await queue.backlog()).toBe(2 * ROWS_PER_JOB), WITHIN);
+      expect(await queue.unfinished()).toBe(3);
       release();
       await vi.waitFor(async () => expect(await queue.unfinished()).toBe(1), WITHIN);
-      expect(await queue.backlog()).toBe(1);
+      expect(await queue.backlog()).toBe(ROWS_PER_JOB);
       await worker.close();
       await queue.remove();
       await queue.close();
@@ -126,6 +140,51 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
       // Never sooner than asked for, give or take the timer's grain.
       for (const [index, at] of delayed.slice(1).entries())
         expect(at - (delayed[index] ?? 0)).toBeGreaterThan(140);
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("puts back only those rows of a job that are to be tried again", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(ROWS_PER_JOB));
+      const tries = new Map<number, number>();
+      const worker = await queues.workOn(
+        runId,
+        async ({ row }): Promise<JobVerdict> => {
+          tries.set(row, (tries.get(row) ?? 0) + 1);
+          return row % 5 === 0 && tries.get(row) === 1 ? { kind: "again", delayMs: 10 * row } : DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      await worker.close();
+      expect([...tries]).toEqual(rowJobs(ROWS_PER_JOB).map(({ row }) => [row, row % 5 === 0 ? 2 : 1]));
+      await queue.remove();
+      await queue.close();
+    });
+
+    test("a row that takes long holds up no other job", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(4 * ROWS_PER_JOB));
+      let done = 0;
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const worker = await queues.workOn(
+        runId,
+        async ({ row }) => {
+          // One of each job but the last: as many as may be in hand, less one.
+          if (row % ROWS_PER_JOB === 1 && row < 3 * ROWS_PER_JOB) await held;
+          done += 1;
+          return DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(() => expect(done).toBe(4 * ROWS_PER_JOB - 3), WITHIN);
+      release();
+      await worker.close();
+      expect(await queue.unfinished()).toBe(0);
       await queue.remove();
       await queue.close();
     });
@@ -176,10 +235,32 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
       await queue.close();
     });
 
+    test("a job that takes longer than its lock stays with its worker", async () => {
+      const runId = newRunId();
+      const queue = queues.runQueue(runId);
+      await queue.enqueue(rowJobs(1));
+      const options = { concurrency: 4, lockMs: 400, stalledCheckMs: 100 };
+      let begun = 0;
+      const process = async (): Promise<JobVerdict> => {
+        begun += 1;
+        await sleep(1_500);
+        return DONE;
+      };
+      const workers = [
+        await queues.workOn(runId, process, options),
+        await queues.workOn(runId, process, options),
+      ];
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      for (const worker of workers) await worker.close();
+      expect(begun).toBe(1);
+      await queue.remove();
+      await queue.close();
+    });
+
     test("a worker that closes awaits the jobs in hand and takes no more", async () => {
       const runId = newRunId();
       const queue = queues.runQueue(runId);
-      await queue.enqueue(rowJobs(10));
+      await queue.enqueue(rowJobs(3 * ROWS_PER_JOB));
       let begun = 0;
       let ended = 0;
       let release: () => void = () => undefined;
@@ -195,13 +276,13 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
         },
         OPTIONS,
       );
-      await vi.waitFor(() => expect(begun).toBe(4), WITHIN);
+      await vi.waitFor(() => expect(begun).toBe(ROWS_PER_JOB), WITHIN);
       const closed = worker.close();
       release();
       await closed;
-      expect([begun, ended]).toEqual([4, 4]);
-      expect(await queue.backlog()).toBe(7);
-      expect(await queue.unfinished()).toBe(7);
+      expect([begun, ended]).toEqual([ROWS_PER_JOB, ROWS_PER_JOB]);
+      expect(await queue.backlog()).toBe(3 * ROWS_PER_JOB);
+      expect(await queue.unfinished()).toBe(3);
       await queue.remove();
       await queue.close();
     });
@@ -209,7 +290,7 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
     test("is removed with jobs in hand, and can be filled anew under the same name", async () => {
       const runId = newRunId();
       const queue = queues.runQueue(runId);
-      await queue.enqueue(rowJobs(10));
+      await queue.enqueue(rowJobs(3 * ROWS_PER_JOB));
       let begun = 0;
       let release: () => void = () => undefined;
       const held = new Promise<void>((resolve) => (release = resolve));
@@ -222,7 +303,7 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
         },
         OPTIONS,
       );
-      await vi.waitFor(() => expect(begun).toBe(4), WITHIN);
+      await vi.waitFor(() => expect(begun).toBe(ROWS_PER_JOB), WITHIN);
       await queue.remove();
       expect(await queue.unfinished()).toBe(0);
       await queue.remove();
