@@ -7,13 +7,17 @@
  *   {p}:runs             zset    run id -> run                    {p}:trash     hash  removed run -> its highest row
  *   {p}:r:<run>          hash    the run, its counts (c1..c8) and highest row
  *   {p}:r:<run>:w        hash    warning -> its place in order
+ *   {p}:r:<run>:h        hash    halted group -> its place in order and why, JSON
+ *   {p}:r:<run>:v        hash    group -> the last verdict on it, JSON
  *   {p}:r:<run>:s:<n>    string  1,000 results of 20 bytes
  *   {p}:r:<run>:i:<n>    hash    identity of 128 rows             {p}:r:<run>:t:<n>  hash  their texts
  *   {p}:l:<xxxx>         hash    ledger entries, by the first two bytes of their key
+ *   {p}:n:<key>          list    what people decided about the entry of that key, with times: JSON
  *   {p}:sending          set     keys of the entries that are sending
  *   {p}:groups           hash    group key -> group               {p}:g:<group>      hash  its bookkeeping
  *   {p}:g:<group>:u      set     keys of the group's unknown entries
- *   {p}:limit:<name>     hash    next free slot, pause            {p}:limit:<name>:s hash  sender -> rate and last sign
+ *   {p}:limit:<name>     hash    next free slot, pause, answers, ceiling
+ *   {p}:limit:<name>:s   hash    sender -> rate and last sign
  *
  * Memory decides the shapes: small hashes stay listpacks (at most 128 fields per block of rows, values of at most
  * 64 bytes), and a string of fixed records costs nothing beside its bytes.

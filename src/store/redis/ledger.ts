@@ -1,9 +1,8 @@
-/** The ledger on Redis: claims and settlements travel in batches, each item judged and answered by itself. */
-import type { RowKey } from "../../core/row.ts";
+/** The sending protocol's part of the ledger on Redis: claims and settlements travel in batches, each judged by itself. */
 import type { ClaimAnswer, ClaimRequest, Ledger, SettleRequest, Settlement } from "../../core/store.ts";
 import { createBatcher } from "./batcher.ts";
 import { CLAIM_ANSWERS, SETTLE_KINDS } from "./layout.ts";
-import { leaseNumber, packCalls, type PackedCall } from "./packing.ts";
+import { leaseNumber, packCalls, packKeys, type PackedCall } from "./packing.ts";
 import { durationNumber, MAX_ATTEMPTS, modeNumber, readEntry, resultText } from "./records.ts";
 import { replyBytes, replyList, replyNumber } from "./replies.ts";
 import type { ScriptRunner } from "./script.ts";
@@ -20,7 +19,7 @@ const BUCKET_DIGITS = 4;
 
 const RETRY_IN_MS = { draft: 200, sending: 500 };
 
-export interface RedisLedger extends Ledger {
+export interface RedisLedger extends Pick<Ledger, "lookup" | "claim" | "settle" | "sweep"> {
   close(reason: Error): void;
 }
 
@@ -70,12 +69,6 @@ export function createLedger(runner: ScriptRunner): RedisLedger {
       settlements.close(reason);
     },
   };
-}
-
-function packKeys(keys: readonly RowKey[]): Buffer {
-  const packed = Buffer.allocUnsafe(keys.length * 16);
-  keys.forEach((key, index) => packed.write(key, index * 16, 16, "hex"));
-  return packed;
 }
 
 function packClaim(request: ClaimRequest): PackedCall {

@@ -1,9 +1,10 @@
 /** The limiter on Redis: reservations travel in batches. */
-import type { Limiter, SlotGrant } from "../../core/store.ts";
+import type { Limiter, PaceRecord, SlotGrant } from "../../core/store.ts";
 import { createBatcher } from "./batcher.ts";
 import { packCalls, type PackedCall } from "./packing.ts";
-import { replyList, replyNumber } from "./replies.ts";
-import type { ScriptRunner } from "./script.ts";
+import { replyBytes, replyList, replyNumber } from "./replies.ts";
+import type { Reply, ScriptRunner } from "./script.ts";
+import { noteAnswersScript, setPaceScript } from "./scripts/pace.ts";
 import { pauseScript, slotsScript } from "./scripts/slots.ts";
 
 const MAX_BATCH = 128;
@@ -29,6 +30,14 @@ export function createLimiter(runner: ScriptRunner): RedisLimiter {
     pauseLimiter: async (limiter, ms) => {
       await runner.run(pauseScript, limiter, ms);
     },
+    noteAnswers: async ({ limiter, answered, refused }) =>
+      paceRecord(await runner.run(noteAnswersScript, limiter, answered, refused)),
+    setPace: async ({ limiter, version, ceilingPerSecond, memory }) => {
+      const ceiling = ceilingPerSecond ?? "";
+      return (
+        replyNumber(await runner.run(setPaceScript, limiter, version, ceiling, JSON.stringify(memory))) === 1
+      );
+    },
     close: (reason) => reservations.close(reason),
   };
 }
@@ -45,4 +54,17 @@ function grant(startMicros: number, rate: number): SlotGrant {
   const startInMs = startMicros / 1000;
   if (rate === 0) return { startInMs, intervalMs: 0, ratePerSecond: undefined };
   return { startInMs, intervalMs: 1000 / rate, ratePerSecond: rate };
+}
+
+function paceRecord(reply: Reply): PaceRecord {
+  const [now, version, answered, refused, ceiling, memory] = replyList(reply);
+  return {
+    now: replyNumber(now),
+    version: replyNumber(version),
+    answered: replyNumber(answered),
+    refused: replyNumber(refused),
+    ceilingPerSecond: ceiling === null ? undefined : replyNumber(ceiling),
+    memory:
+      memory === null ? undefined : (JSON.parse(replyBytes(memory).toString()) as Record<string, unknown>),
+  };
 }

@@ -1,4 +1,5 @@
 /** How many calls become the arguments of one script: records of fixed length, and texts sent once. */
+import type { RowKey } from "../../core/row.ts";
 import type { LeaseId } from "../../core/store.ts";
 import type { Argument } from "./script.ts";
 
@@ -50,4 +51,22 @@ export function leaseNumber(id: LeaseId): number {
     throw new RangeError(`"${id}" is not a lease of this store`);
   }
   return number;
+}
+
+export const KEY_BYTES = 16;
+const ROW_KEY_BYTES = KEY_BYTES + 4;
+
+export function packKeys(keys: readonly RowKey[]): Buffer {
+  const packed = Buffer.allocUnsafe(keys.length * KEY_BYTES);
+  keys.forEach((key, index) => packed.write(key, index * KEY_BYTES, KEY_BYTES, "hex"));
+  return packed;
+}
+
+export function packRowKeys(rows: readonly { row: number; key: RowKey }[]): Buffer {
+  const packed = Buffer.allocUnsafe(rows.length * ROW_KEY_BYTES);
+  rows.forEach(({ row, key }, index) => {
+    packed.write(key, index * ROW_KEY_BYTES, KEY_BYTES, "hex");
+    packed.writeUInt32LE(row, index * ROW_KEY_BYTES + KEY_BYTES);
+  });
+  return packed;
 }

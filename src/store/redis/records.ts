@@ -1,6 +1,6 @@
 /** The bytes that lie in Redis: results of 20 bytes with their texts, and entries of the ledger. */
 import type { AddMode } from "../../core/outcome.ts";
-import type { LedgerEntry, StoredRow, Token } from "../../core/store.ts";
+import type { LedgerEntry, PortableEntry, StoredRow, Token } from "../../core/store.ts";
 import type { RowKey } from "../../core/row.ts";
 import { ENTRY_STATES, MAX_TEXT_CHARS, statusOf } from "./layout.ts";
 
@@ -55,6 +55,22 @@ export function readResult(bytes: Buffer, text: Buffer): StoredResult {
 function splitText(text: string): [code: string, message: string] {
   const at = text.indexOf("\0");
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** As it moves to another store; the group is still a number of this one. */
+export function readPortable(
+  key: RowKey,
+  bytes: Buffer,
+): Omit<PortableEntry, "group"> & { groupSeq: number } {
+  const { state, token, until } = readEntry(key, bytes);
+  return {
+    key,
+    groupSeq: bytes.readUInt32LE(9),
+    state: state === "added" ? "added" : "unknown",
+    token,
+    draftDatasetId: bytes.readUIntLE(13, 6) || undefined,
+    until,
+  };
 }
 
 export function readEntry(key: RowKey, bytes: Buffer): LedgerEntry {

@@ -3,15 +3,15 @@ import { TraceloadError } from "../../core/errors.ts";
 import { STORED_STATUSES } from "../../core/status.ts";
 import type { Rows, StoredRow } from "../../core/store.ts";
 import { statusNumber } from "./layout.ts";
-import { TextList } from "./packing.ts";
+import { packRowKeys, TextList } from "./packing.ts";
 import { readResult, resultText } from "./records.ts";
 import { replyBytes, replyList, replyNumber } from "./replies.ts";
 import { packIdentity, unpackIdentity } from "./row-identity.ts";
 import type { ScriptRunner } from "./script.ts";
-import { markUnprocessedScript, putRowsScript, readRowsScript } from "./scripts/rows.ts";
+import { putRowsScript, readRowsScript } from "./scripts/rows.ts";
+import { markUnprocessedScript, reconcileScript, requeueScript } from "./scripts/standing.ts";
 
 const NEW_ROW_BYTES = 15;
-const MARK_BYTES = 20;
 
 /** Rows read in one call: Redis serves nobody else meanwhile. */
 const PAGE_ROWS = 500;
@@ -54,14 +54,14 @@ export function createRows(runner: ScriptRunner): Rows {
       return rows;
     },
 
-    markUnprocessed: async (runId, rows) => {
-      const packed = Buffer.allocUnsafe(rows.length * MARK_BYTES);
-      rows.forEach(({ row, key }, index) => {
-        packed.write(key, index * MARK_BYTES, 16, "hex");
-        packed.writeUInt32LE(row, index * MARK_BYTES + 16);
-      });
-      return replyNumber(await runner.run(markUnprocessedScript, runId, packed));
-    },
+    markUnprocessed: async (runId, rows) =>
+      replyNumber(await runner.run(markUnprocessedScript, runId, packRowKeys(rows))),
+
+    requeue: async (runId, { fromRow, toRow }) =>
+      replyNumber(await runner.run(requeueScript, runId, fromRow, toRow)),
+
+    reconcile: async (runId, rows) =>
+      replyNumber(await runner.run(reconcileScript, runId, packRowKeys(rows))),
   };
 }
 

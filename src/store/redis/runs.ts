@@ -1,7 +1,7 @@
 /** Runs on Redis. */
 import { TraceloadError } from "../../core/errors.ts";
 import { RUN_STATES, STORED_STATUSES, zeroCounts, type RunState } from "../../core/status.ts";
-import type { LeaseId, Run, RunChange, Runs } from "../../core/store.ts";
+import type { LeaseId, Run, RunChange, Runs, Verdict } from "../../core/store.ts";
 import { replyList, replyMap, replyNumber } from "./replies.ts";
 import type { Argument, Reply, ScriptRunner } from "./script.ts";
 import {
@@ -24,6 +24,7 @@ export function createRuns(runner: ScriptRunner): Runs {
         JSON.stringify(run.sources),
         JSON.stringify(run.options),
         run.owner,
+        run.parent ?? "",
       );
       if (reply === null) {
         throw new TraceloadError("run_exists", `the run "${run.runId}" is another import's`, {
@@ -50,9 +51,8 @@ export function createRuns(runner: ScriptRunner): Runs {
         changeRunScript,
         runId,
         change.state ?? "",
-        change.warning ?? "",
         allowed,
-        ...changedFields(change),
+        ...furtherChanges(change),
       );
       return replyNumber(applied) === 1;
     },
@@ -65,17 +65,26 @@ export function createRuns(runner: ScriptRunner): Runs {
   };
 }
 
-function changedFields(change: RunChange): Argument[] {
-  const fields: Argument[] = [];
-  if (change.owner !== undefined) fields.push("owner", change.owner ?? "");
-  if (change.sourceComplete !== undefined) fields.push("complete", change.sourceComplete ? 1 : 0);
-  if (change.halt !== undefined) fields.push("halt", JSON.stringify(change.halt));
-  if (change.finished !== undefined) fields.push("finished", change.finished ? 1 : 0);
-  return fields;
+/** What the script is to do, each with a name and a value. */
+function furtherChanges(change: RunChange): Argument[] {
+  const { owner, sourceComplete, halt, haltedGroup, warning, verdict, finished } = change;
+  const changes: Argument[] = [];
+  if (owner !== undefined) changes.push("set", "owner", owner ?? "");
+  if (sourceComplete !== undefined) changes.push("set", "complete", sourceComplete ? 1 : 0);
+  if (halt === null) changes.push("clear", "halt", "");
+  else if (halt !== undefined) changes.push("set", "halt", JSON.stringify(halt));
+  if (haltedGroup === null) changes.push("unhalt", "", "");
+  else if (haltedGroup !== undefined) {
+    changes.push("halt", haltedGroup.datasetGroupId, JSON.stringify(haltedGroup));
+  }
+  if (warning !== undefined) changes.push("warn", warning, "");
+  if (verdict !== undefined) changes.push("judge", verdict.datasetGroupId, JSON.stringify(verdict));
+  if (finished !== undefined) changes.push(finished ? "finish" : "clear", "finished", "");
+  return changes;
 }
 
 function readRun(reply: Reply): Run {
-  const [hash, warnings, ownerAlive] = replyList(reply);
+  const [hash, warnings, halted, verdicts, ownerAlive] = replyList(reply);
   const fields = replyMap(hash);
   const text = (name: string): string => fields.get(name) ?? "";
   const counts = zeroCounts();
@@ -88,6 +97,7 @@ function readRun(reply: Reply): Run {
     runId: text("id"),
     seq: Number(text("seq")),
     fingerprint: text("fingerprint"),
+    parent: fields.get("parent"),
     origin: text("origin"),
     sources: JSON.parse(text("sources")) as string[],
     options: JSON.parse(text("options")) as Record<string, unknown>,
@@ -96,13 +106,35 @@ function readRun(reply: Reply): Run {
     ownerAlive: replyNumber(ownerAlive) === 1,
     sourceComplete: text("complete") === "1",
     halt: halt === undefined ? undefined : (JSON.parse(halt) as { code: string; message: string }),
+    haltedGroups: [...replyMap(halted).values()]
+      .map(haltedGroup)
+      .sort((a, b) => a.place - b.place)
+      .map((one) => one.group),
     warnings: [...replyMap(warnings)]
       .sort(([, a], [, b]) => Number(a) - Number(b))
       .map(([warning]) => warning),
+    verdicts: [...replyMap(verdicts).values()]
+      .map(verdict)
+      .sort((a, b) => a.datasetGroupId - b.datasetGroupId),
     counts,
     createdAt: Number(text("created")),
     finishedAt: fields.has("finished") ? Number(text("finished")) : undefined,
   };
+}
+
+/** Its place among the halted groups stands before the JSON. */
+function haltedGroup(text: string): { place: number; group: Run["haltedGroups"][number] } {
+  const end = text.indexOf(" ");
+  return {
+    place: Number(text.slice(0, end)),
+    group: JSON.parse(text.slice(end)) as Run["haltedGroups"][number],
+  };
+}
+
+/** JSON leaves out what is undefined. */
+function verdict(text: string): Verdict {
+  const unknowns = { draftDatasetId: undefined, reason: undefined, baseline: undefined, total: undefined };
+  return { ...unknowns, ...(JSON.parse(text) as Verdict) };
 }
 
 function runState(text: string): RunState {

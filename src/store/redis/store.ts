@@ -2,6 +2,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Store } from "../../core/store.ts";
+import { createEntries } from "./entries.ts";
 import { closedFault, unreachableFault } from "./faults.ts";
 import { createGroups } from "./groups.ts";
 import { DEFAULT_PREFIX, SCHEMA_VERSION } from "./layout.ts";
@@ -52,6 +53,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     ...createRuns(runner),
     ...createRows(runner),
     ...createGroups(runner),
+    ...createEntries(runner),
     ...ledger,
     ...limiter,
     now: async () => replyNumber(await runner.run(nowScript)),

@@ -1,7 +1,8 @@
 /**
  * Rule: a request may leave only while its entry says `sending` under its own token, and an entry of somebody else's
- * is either waited for or, when its sender is gone or out of time, called unknown. Checks and their order are the
- * port's; one record is one claim, atomic and answered by itself.
+ * is either waited for or, when its sender is gone or out of time, called unknown. While somebody who lives holds the
+ * group's lock, nothing is granted. Checks and their order are the port's; one record is one claim, atomic and
+ * answered by itself.
  *
  * ARGV[1]: records of key, token, row, hold ms, owner, the places in ARGV of run id, group key
  * and limiter, and the bucket.
@@ -39,6 +40,8 @@ local function claim(bucket, key, token, row, hold, owner, runId, groupKey, limi
   local entry = readEntry(bucket, key)
   local state = stateOf(entry)
   local own = state == SENDING and tokenOf(entry) == token
+  -- What was granted before the gate was closed stays so, however late its answer is asked for again.
+  if not own and group.lockUntil > now and isHeld(group.lockOwner) then return ${CLAIM_ANSWERS.waitDraft} end
   if group.phase == 'solo' and group.draft == noBytes and group.sending > (own and 1 or 0) then
     return ${CLAIM_ANSWERS.waitDraft}
   end
@@ -50,7 +53,7 @@ local function claim(bucket, key, token, row, hold, owner, runId, groupKey, limi
   if own then return ${CLAIM_ANSWERS.claimed} end
   local sameRow = isRow(entry, run.seq, row)
   if state == LANDED then
-    setResult(run, row, sameRow and ADDED or DUPLICATE, false, sub(entry, 14, 19), 0, '')
+    setResult(run, row, sameRow and ADDED or DUPLICATE, false, draftOf(entry), 0, '')
     return sameRow and ${CLAIM_ANSWERS.addedOwn} or ${CLAIM_ANSWERS.addedBefore}
   end
   if state == SENDING then

@@ -12,14 +12,26 @@ return seq and redis.call('HGETALL', base .. ':g:' .. seq) or {}
 `,
 };
 
-/** ARGV: group key, owner, ttl ms. Answers 1 if the owner has the hold. A hold ends with its time or its lease. */
+/** Answers fields and values of each group. */
+export const listGroupsScript: Script = {
+  name: "list-groups",
+  lua: `${CLOCK}
+local found = {}
+for n, seq in ipairs(redis.call('HVALS', base .. ':groups')) do
+  found[n] = redis.call('HGETALL', base .. ':g:' .. seq)
+end
+return found
+`,
+};
+
+/** ARGV: group key, owner, ttl ms. Answers 1 if the owner has the hold. A hold ends with its time or its lease; claims look. */
 export const lockGroupScript: Script = {
   name: "lock-group",
   lua: `${CLOCK}${LEASES}${ENTRIES}${GROUPS}
 if not isHeld(ARGV[2]) then return 0 end
 local group = groupByKey(ARGV[1], true)
-local f = redis.call('HMGET', group.key, 'lockOwner', 'lockUntil')
-if f[1] and f[1] ~= ARGV[2] and tonumber(f[2]) > now and isHeld(f[1]) then return 0 end
+local holder = group.lockOwner
+if holder and holder ~= ARGV[2] and group.lockUntil > now and isHeld(holder) then return 0 end
 redis.call('HSET', group.key, 'lockOwner', ARGV[2], 'lockUntil', now + ARGV[3])
 return 1
 `,
@@ -50,8 +62,22 @@ if another then
   redis.call('HSET', group.key, 'draft', draft)
   redis.call('HDEL', group.key, 'baseline')
 end
-if another or baseline ~= '' then redis.call('HSET', group.key, 'added', 0) end
+if another or baseline ~= '' then redis.call('HSET', group.key, 'added', 0, 'resent', 0) end
 if baseline ~= '' then redis.call('HSET', group.key, 'baseline', baseline) end
+return redis.status_reply('OK')
+`,
+};
+
+/** ARGV: group key, phase, draft or '', baseline or '', added, resent. A group that is known keeps what it has. */
+export const putGroupScript: Script = {
+  name: "put-group",
+  lua: `${CLOCK}${ENTRIES}${GROUPS}
+local group = groupByKey(ARGV[1], true)
+if group.phase ~= 'new' then return redis.status_reply('OK') end
+redis.call('HSET', group.key, 'phase', ARGV[2], 'added', ARGV[5], 'resent', ARGV[6])
+for name, value in pairs({ draft = ARGV[3], baseline = ARGV[4] }) do
+  if value == '' then redis.call('HDEL', group.key, name) else redis.call('HSET', group.key, name, value) end
+end
 return redis.status_reply('OK')
 `,
 };

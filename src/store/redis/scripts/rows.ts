@@ -1,8 +1,7 @@
-/** Rules of rows: stored once, whatever the batch they come in; read in order; given up only while nothing is sent. */
+/** Rules of rows: stored once, whatever the batch they come in; read in order. */
 import { BLOCK_ROWS, CHUNK_ROWS, RESULT_BYTES } from "../layout.ts";
 import type { Script } from "../script.ts";
 import { CLOCK } from "./shared/clock.ts";
-import { ENTRIES } from "./shared/entries.ts";
 import { RUNS, WINDOW_BYTES } from "./shared/runs.ts";
 
 /**
@@ -112,31 +111,5 @@ while row <= highest and read < limit and chunks < ${SCAN_CHUNKS} do
 end
 if row <= highest then found[1] = row end
 return found
-`,
-};
-
-/**
- * Rule: a row is `unprocessed` only while its run grants no claims, and when nothing of its own is being sent.
- * ARGV[1]: run id; ARGV[2]: records of key and row. Answers how many were written.
- */
-export const markUnprocessedScript: Script = {
-  name: "mark-unprocessed",
-  lua: `${CLOCK}${RUNS}${ENTRIES}
-local run = runById(ARGV[1])
-if not run or RUNNING[run.state] then return 0 end
-local packed, at, marked = ARGV[2], 1, 0
-local key, row
-for n = 1, #packed / 20 do
-  key, row, at = struct.unpack('<c16I4', packed, at)
-  if statusOf(run, row) == QUEUED then
-    local entry = readEntry(bucketOf(key), key)
-    if not (stateOf(entry) == SENDING and isRow(entry, run.seq, row)) then
-      setResult(run, row, UNPROCESSED, false, noBytes, 0, '')
-      marked = marked + 1
-    end
-  end
-end
-flushRuns()
-return marked
 `,
 };

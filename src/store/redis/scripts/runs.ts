@@ -5,16 +5,17 @@ import { CLOCK, LEASES } from "./shared/clock.ts";
 import { ENTRIES } from "./shared/entries.ts";
 import { RUNS } from "./shared/runs.ts";
 
-/** A run as one list: fields and values of its hash, then of its warnings; and whether its owner's lease is held. */
+/** A run: its hash, its warnings, halted groups and verdicts as fields and values; whether its owner's lease is held. */
 const READ_RUN = `
 local function readRun(run)
   local owner = redis.call('HGET', run.key, 'owner')
   return { redis.call('HGETALL', run.key), redis.call('HGETALL', run.key .. ':w'),
+    redis.call('HGETALL', run.key .. ':h'), redis.call('HGETALL', run.key .. ':v'),
     owner and owner ~= '' and isHeld(owner) and 1 or 0 }
 end
 `;
 
-/** ARGV: id, fingerprint, origin, sources, options, owner. Answers the run, or nil when another has the id. */
+/** ARGV: id, fingerprint, origin, sources, options, owner, parent or ''. Answers the run, or nil when another has the id. */
 export const createRunScript: Script = {
   name: "create-run",
   lua: `${CLOCK}${LEASES}${RUNS}${READ_RUN}
@@ -29,6 +30,7 @@ local seq = redis.call('HINCRBY', base .. ':meta', 'run', 1)
 redis.call('ZADD', base .. ':runs', seq, id)
 redis.call('HSET', base .. ':r:' .. seq, 'seq', seq, 'id', id, 'fingerprint', ARGV[2], 'origin', ARGV[3],
   'sources', ARGV[4], 'options', ARGV[5], 'owner', ARGV[6], 'creator', ARGV[6], 'state', 'reading', 'created', now)
+if ARGV[7] ~= '' then redis.call('HSET', base .. ':r:' .. seq, 'parent', ARGV[7]) end
 return readRun({ key = base .. ':r:' .. seq })
 `,
 };
@@ -59,25 +61,31 @@ return found
 };
 
 /**
- * ARGV: id, new state or '', warning or '', states it may come from (one text, commas around each) or '', then fields
- * and values; the value of \`finished\` is 1 or 0. Answers 1 if it was applied.
+ * ARGV: id, new state or '', states it may come from (one text, commas around each) or '', then of each further change
+ * what it changes, a name and a value. Answers 1 if it was applied. A repeat finds the state it asked for; what came
+ * with the first time stands.
  */
 export const changeRunScript: Script = {
   name: "change-run",
   lua: `${CLOCK}${RUNS}
 local run = runById(ARGV[1])
 if not run then return 0 end
-local state, warning, from = ARGV[2], ARGV[3], ARGV[4]
-if run.state ~= state and from ~= '' and not string.find(from, ',' .. run.state .. ',', 1, true) then return 0 end
+local state, from = ARGV[2], ARGV[3]
+if from ~= '' and not string.find(from, ',' .. run.state .. ',', 1, true) then return run.state == state and 1 or 0 end
 if state ~= '' then redis.call('HSET', run.key, 'state', state) end
-if warning ~= '' then
-  redis.call('HSETNX', run.key .. ':w', warning, redis.call('HLEN', run.key .. ':w'))
-end
-for n = 5, #ARGV, 2 do
-  if ARGV[n] ~= 'finished' then redis.call('HSET', run.key, ARGV[n], ARGV[n + 1])
-  elseif ARGV[n + 1] == '1' then redis.call('HSETNX', run.key, 'finished', now)
-  else redis.call('HDEL', run.key, 'finished') end
-end
+local changes = {
+  set = function(field, value) redis.call('HSET', run.key, field, value) end,
+  clear = function(field) redis.call('HDEL', run.key, field) end,
+  finish = function() redis.call('HSETNX', run.key, 'finished', now) end,
+  warn = function(text) redis.call('HSETNX', run.key .. ':w', text, redis.call('HLEN', run.key .. ':w')) end,
+  halt = function(group, why)
+    local halted = run.key .. ':h'
+    redis.call('HSETNX', halted, group, redis.call('HLEN', halted) .. ' ' .. why)
+  end,
+  unhalt = function() redis.call('DEL', run.key .. ':h') end,
+  judge = function(group, verdict) redis.call('HSET', run.key .. ':v', group, verdict) end,
+}
+for n = 4, #ARGV, 3 do changes[ARGV[n]](ARGV[n + 1], ARGV[n + 2]) end
 return 1
 `,
 };
@@ -103,7 +111,7 @@ for _, group in ipairs(redis.call('HVALS', base .. ':groups')) do
 end
 redis.call('HSET', base .. ':trash', run.seq, redis.call('HGET', run.key, 'highest') or 0)
 redis.call('ZREM', base .. ':runs', ARGV[1])
-redis.call('UNLINK', run.key, run.key .. ':w')
+redis.call('UNLINK', run.key, run.key .. ':w', run.key .. ':h', run.key .. ':v')
 return 1
 `,
 };

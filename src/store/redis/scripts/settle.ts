@@ -28,7 +28,7 @@ local function settleAdded(run, group, bucket, key, token, row, facts, draft, mo
   end
   if group.draft == draft then group.addedMoved = group.addedMoved + 1 end
   if own then
-    moveEntry(group, bucket, key, entry, char(LANDED) .. sub(entry, 2, 13) .. draft .. token)
+    land(group, bucket, key, entry, draft, token)
   else
     text = '${LATE_TEXT}'
     moveEntry(group, bucket, key, entry,
@@ -52,9 +52,14 @@ local function settle(run, groupKey, bucket, key, token, row, kind, facts, draft
     status = UNKNOWN
   else
     moveEntry(group, bucket, key, entry, false)
-    status = kind == ${kind("rejected")} and REJECTED or kind == ${kind("failed")} and FAILED or QUEUED
+    status = kind == ${kind("rejected")} and REJECTED or kind == ${kind("failed")} and FAILED
   end
-  if status == QUEUED then facts = sub(facts, 1, 2) .. '\\0\\0\\0\\0\\0' end
+  if not status then
+    -- A row that was given up for unknown is nobody's job any more: in a run that stopped it has not been sent.
+    local givenUp = run and statusOf(run, row) == UNKNOWN and not RUNNING[run.state]
+    status = givenUp and UNPROCESSED or QUEUED
+    facts = sub(facts, 1, 2) .. '\\0\\0\\0\\0\\0'
+  end
   if run then setResult(run, row, status, facts, noBytes, 0, text) end
 end
 

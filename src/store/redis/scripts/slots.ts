@@ -1,6 +1,6 @@
 /**
  * Rule: one rate for a limiter, over all processes: evenly spaced slots by GCRA, at the lowest rate that a sender of
- * the last 10 s asks for. A pause moves the next free slot and holds back rows that have theirs already (claim looks).
+ * the last 10 s asks for, or the ceiling below it. A pause moves the next free slot and holds back rows that have theirs already (claim looks).
  */
 import type { Script } from "../script.ts";
 import { CLOCK } from "./shared/clock.ts";
@@ -17,8 +17,9 @@ local function limiterOf(name)
   local limiter = limiters[name]
   if limiter == nil then
     local key = base .. ':limit:' .. name
-    local f = redis.call('HMGET', key, 'next', 'paused')
-    limiter = { key = key, next = tonumber(f[1] or 0), paused = tonumber(f[2] or 0), senders = {} }
+    local f = redis.call('HMGET', key, 'next', 'paused', 'ceiling')
+    limiter = { key = key, next = tonumber(f[1] or 0), paused = tonumber(f[2] or 0), ceiling = tonumber(f[3] or 0),
+      senders = {} }
     local senders = redis.call('HGETALL', key .. ':s')
     for n = 1, #senders, 2 do
       local rate, seen = struct.unpack('<dd', senders[n + 1])
@@ -30,7 +31,7 @@ local function limiterOf(name)
   return limiter
 end
 local function lowest(limiter)
-  local low = 0
+  local low = limiter.ceiling
   for _, rate in pairs(limiter.senders) do
     if rate > 0 and (low == 0 or rate < low) then low = rate end
   end

@@ -19,6 +19,7 @@ local function readEntry(bucket, key)
 end
 local function stateOf(entry) return entry and byte(entry) or 0 end
 local function tokenOf(entry) return sub(entry, 20, 27) end
+local function draftOf(entry) return sub(entry, 14, 19) end
 local function isRow(entry, run, row)
   local entryRun, entryRow = struct.unpack('<I4I4', entry, 2)
   return entryRun == run and entryRow == row
@@ -28,7 +29,7 @@ end
 /**
  * Changing entries, and the groups that count them (rule: sending and unknown are what a recount of the entries would
  * give, and the version moves with every change of an entry). `flushGroups` must end every script that changes them.
- * A group's draft is held as its six bytes.
+ * A group's draft is held as its six bytes. What is read of a group here, a claim reads once for all its rows.
  */
 export const GROUPS = `
 local groups, groupsByKey, sendingMoved = {}, {}, {}
@@ -36,9 +37,9 @@ local function groupBySeq(seq)
   local group = groups[seq]
   if group == nil then
     local key = base .. ':g:' .. seq
-    local f = redis.call('HMGET', key, 'phase', 'draft', 'sending')
+    local f = redis.call('HMGET', key, 'phase', 'draft', 'sending', 'lockOwner', 'lockUntil')
     group = { seq = seq, key = key, phase = f[1] or 'new', sending = tonumber(f[3] or 0),
-      draft = struct.pack('<I6', tonumber(f[2] or 0)),
+      draft = struct.pack('<I6', tonumber(f[2] or 0)), lockOwner = f[4], lockUntil = tonumber(f[5] or 0),
       sendingMoved = 0, unknownMoved = 0, addedMoved = 0, versionMoved = 0 }
     groups[seq] = group
   end
@@ -83,6 +84,9 @@ local function moveEntry(group, bucket, key, old, new)
   end
   if new then redis.call('HSET', buckets .. bucket, sub(key, 3), new)
   else redis.call('HDEL', buckets .. bucket, sub(key, 3)) end
+end
+local function land(group, bucket, key, entry, draft, token)
+  moveEntry(group, bucket, key, entry, char(LANDED) .. sub(entry, 2, 13) .. draft .. token)
 end
 local function toUnknown(group, bucket, key, entry)
   moveEntry(group, bucket, key, entry, char(UNSURE) .. sub(entry, 2))

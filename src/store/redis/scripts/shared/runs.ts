@@ -20,7 +20,7 @@ export const RUNS = `
 local ${STATUS_NAMES} = ${STATUS_NUMBERS}
 local FINAL = { [ADDED] = true, [DUPLICATE] = true, [REJECTED] = true, [FAILED] = true, [INVALID] = true }
 local RUNNING = { ${RUNNING_STATES.map((state) => `${state} = true`).join(", ")} }
-local nowBytes, noBytes = struct.pack('<I6', now), '\\0\\0\\0\\0\\0\\0'
+local nowBytes = struct.pack('<I6', now)
 local runs, runsById = {}, {}
 local function runBySeq(seq)
   local run = runs[seq]
