@@ -86,7 +86,7 @@ export interface Run extends Omit<NewRun, "owner" | "parent"> {
   /** Groups whose rows are not sent any more, while the run goes on with the others'. */
   haltedGroups: { datasetGroupId: number; code: string; message: string }[];
   warnings: string[];
-  /** The last verdict on each group that was asked about, by group. */
+  /** The last verdict on each group that was asked about, in the order of the groups' ids. */
   verdicts: Verdict[];
   counts: StatusCounts;
   createdAt: number;
@@ -156,7 +156,7 @@ export interface LedgerEntry {
   token: Token;
   runSeq: number;
   row: number;
-  /** Set for added. */
+  /** Set for added, unless a person decided so and no draft was known. */
   draftDatasetId: number | undefined;
   /** Store's clock: until when a request under this token could still be applied. Set for sending and unknown. */
   until: number | undefined;
@@ -178,7 +178,9 @@ export interface PortableEntry {
   group: GroupKey;
   state: "unknown" | "added";
   token: Token;
+  /** Where the row is; for unknown, the draft it was claimed for. */
   draftDatasetId: number | undefined;
+  /** As in the entry: set for unknown. */
   until: number | undefined;
 }
 
@@ -226,8 +228,8 @@ export type Settlement =
   | { kind: "rejected" | "failed"; code: string; message: string }
   | { kind: "unknown"; reason: UnknownReason; message: string }
   /**
-   * Certainly not applied, and to be tried again: the entry goes, the row stays queued; it becomes unprocessed if it
-   * was unknown by now and its run is not running any more.
+   * Certainly not applied, and to be tried again: the entry goes, the row is queued. A row that was unknown by now, in
+   * a run that is neither reading nor draining, becomes unprocessed: nobody would take it from the queue.
    */
   | { kind: "released" };
 
@@ -259,11 +261,14 @@ export interface Group {
   /** Entries of the group that are `sending`, and `unknown`, now. */
   sending: number;
   unknown: number;
-  /** Moves with every change of an entry of the group. */
+  /** Moves with every change of an entry of the group, and whenever `setGroup` or `putGroup` sets draft or `added`. */
   version: number;
   /** When the draft was last looked up, on the store's clock. */
   checkedAt: number | undefined;
-  /** Rows sent once more by a person's choice since the baseline: what the draft holds of them cannot be told. */
+  /**
+   * Rows that a person had sent once more, or put right by hand, since the baseline: what the draft's count says about
+   * rows in doubt cannot be told any more.
+   */
   resent: number;
 }
 
@@ -288,7 +293,10 @@ export interface SlotGrant {
   startInMs: number;
   /** Between one slot and the next. */
   intervalMs: number;
-  /** The rate in force, per second: the lowest that a living sender asks for, or the ceiling. undefined: no limit. */
+  /**
+   * The rate in force, per second: the lowest that a living sender asks for, or the ceiling where that is lower or
+   * nobody asks. undefined: no limit.
+   */
   ratePerSecond: number | undefined;
 }
 
@@ -357,7 +365,8 @@ export interface Rows {
    * Lets `unknown` results follow the ledger. The entry is added: by this very row, the row is `added` to the entry's
    * draft; by another, it is a `duplicate`. There is no entry: the row is `queued` while the run is running or
    * verifying, else `unprocessed`. The entry is sending or unknown, or the row is not unknown: nothing changes.
-   * At most 1,000 rows a call. Answers how many changed.
+   * Attempts are kept; all else that is known of the last one is forgotten. At most 1,000 rows a call.
+   * Answers how many changed.
    */
   reconcile(runId: string, rows: readonly { row: number; key: RowKey }[]): Promise<number>;
 }
@@ -371,10 +380,16 @@ export interface Ledger {
   /** Turns entries that are sending under a lost lease, or past their time, into unknown. Answers how many. */
   sweep(): Promise<number>;
   /**
-   * A person decides: `added` makes the entry added (`draftDatasetId`, else the draft it was claimed for, else the
-   * group's present one), `absent` removes it; either is noted. The group's `added` moves with the entry when that
-   * was unknown or added in the present draft; an entry made from nothing does not count. Results do not change:
-   * `reconcile` follows. Refused (`false`) while the entry is sending.
+   * A person decides: `added` makes the entry added, `absent` removes it. Results do not change: `reconcile` follows.
+   * Refused (`false`), without a note, while the entry is sending.
+   *
+   * The draft it is added to is `draftDatasetId`, else the one it is in or was claimed for, else the group's present
+   * one. Token, run and row stay; an entry made from nothing has a token of zeros, run 0 and row 0.
+   *
+   * The group's `added` counts an unknown entry that was claimed for the present draft and is added to it now. Every
+   * other change that puts an entry into the present draft, or takes an added one out of it, counts in `resent`.
+   *
+   * Each decision is noted; one that changes nothing, and says what the last note says, is not noted again.
    */
   decide(request: {
     key: RowKey;
@@ -396,14 +411,15 @@ export interface Ledger {
     limit: number;
   }): Promise<{ entries: PortableEntry[]; cursor: string | undefined }>;
   /**
-   * Takes entries over from another store; at most 1,000 a call. An entry that is there already stays as it is, but
-   * for an unknown one that comes as added. Groups that are not known are made, as `new`. Counts of groups' `added`
-   * do not move (`putGroup`). Answers how many changed something.
+   * Takes entries over from another store, with their tokens, as of run 0 and row 0; at most 1,000 a call. An entry
+   * that is there already stays as it is, but for an unknown one that comes as added: it becomes added as if a person
+   * had decided so, unnoted. Groups that are not known are made, as `new`. For entries that are new here, counts of
+   * groups' `added` do not move (`putGroup`). Answers how many changed something.
    */
   putEntries(entries: readonly PortableEntry[]): Promise<number>;
   /**
-   * Forgets the group's `added` entries, at most about `limit` a call; unknown and sending ones stay. Answers how many
-   * went: 0 when there are none left.
+   * Forgets the group's `added` entries, at most about `limit` a call; unknown and sending ones stay, and so does what
+   * the group counts. Answers how many went: 0 when there are none left.
    */
   removeEntries(group: GroupKey, limit: number): Promise<number>;
 }
@@ -411,25 +427,29 @@ export interface Ledger {
 export interface Groups {
   /** A group nobody has seen is `new`, with zeros. */
   getGroup(key: GroupKey): Promise<Group>;
-  /** All groups, in no particular order. */
+  /** All groups that were set, put, locked or had an entry, in no particular order. To read a group does not make it. */
   listGroups(): Promise<Group[]>;
   /**
    * Lets one process at a time look after the group's draft, and is the gate of verification: once it is granted, no
    * claim of the group is granted (they wait, reason `draft`) until it is given back, its time is over, or its owner's
-   * lease is lost. Claims granted before stay good. Repeating it extends the hold.
+   * lease is lost. Claims granted before stay good: they settle, and repeated under the same token they are granted
+   * again. Repeating it extends the hold. Refused to an owner whose lease is lost.
    */
   lockGroup(key: GroupKey, owner: LeaseId, ttlMs: number): Promise<boolean>;
   unlockGroup(key: GroupKey, owner: LeaseId): Promise<void>;
   /**
    * Opens the group, or puts it into solo. Naming another draft than the stored one sets `added` to 0 and the baseline
    * to the given one; naming the same draft keeps both unless a baseline is given (then `added` is set to 0, too).
-   * `resent` is set to 0 with `added`.
+   * `resent` is set to 0 with `added`. Leaves the hold on the group as it is.
    */
   setGroup(
     key: GroupKey,
     change: { phase: "solo" | "open"; draftDatasetId: number | undefined; baseline: number | undefined },
   ): Promise<void>;
-  /** Takes a group's draft, baseline, added and resent over from another store, unless it is not `new` here. */
+  /**
+   * Takes a group's phase, draft, baseline, added and resent over from another store, unless it is not `new` here. When
+   * the draft was looked up is not taken over.
+   */
   putGroup(
     group: Pick<Group, "key" | "phase" | "draftDatasetId" | "baseline" | "added" | "resent">,
   ): Promise<void>;
@@ -441,8 +461,9 @@ export interface Groups {
    * Results do not change: `reconcile` follows.
    *
    * Refused (`undefined`) unless the group's version and draft are the given ones and nothing of it is sending: then
-   * nothing changed since they were read. Repeated with the same version it is refused, since it moved that. Answers
-   * the number of entries.
+   * nothing changed since they were read. Answers the number of entries. Repeated with the same version it is refused,
+   * since it moved that, unless there were none: then it changed nothing. Whether enough time has passed for `absent`
+   * is the caller's to know (`Doubt.until`). Keys without an unknown entry of the group do not matter.
    */
   commitVerdict(
     key: GroupKey,
@@ -469,8 +490,8 @@ export interface Limiter {
   /** Adds to the limiter's counts, and answers where it stands. Not repeatable: a lost answer may count twice. */
   noteAnswers(request: { limiter: string; answered: number; refused: number }): Promise<PaceRecord>;
   /**
-   * Puts a ceiling on the limiter's rate, beside what its senders ask for; undefined lifts it. Refused (`false`) when
-   * another pace was set since `version`.
+   * Puts a ceiling on the limiter's rate, beside what its senders ask for; undefined lifts it. It holds from the next
+   * slot on that is reserved. Refused (`false`) when another pace was set since `version`; so is a repeat.
    */
   setPace(request: {
     limiter: string;

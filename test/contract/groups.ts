@@ -27,6 +27,7 @@ export function groupsContract(subject: Subject): void {
         sending: 0,
         unknown: 0,
         checkedAt: undefined,
+        resent: 0,
       });
     });
 

@@ -1,14 +1,18 @@
 /** The ledger's part of the in-memory store: claim, settle and sweep, each rule written as plainly as possible. */
 import { RUNNING_STATES } from "../../src/core/status.ts";
 import type { ClaimAnswer, ClaimRequest, Ledger, LedgerEntry, SettleRequest } from "../../src/core/store.ts";
+import { memoryDecisions } from "./memory-decisions.ts";
 import {
   deleteEntry,
+  entriesOf,
   groupOf,
   hasFinalResult,
   holdRow,
   isAbandoned,
+  isLocked,
   limiterOf,
   loseEntry,
+  readGroup,
   setResult,
   writeEntry,
   type MemoryEntry,
@@ -40,6 +44,7 @@ export function memoryLedger(state: MemoryState): Ledger {
       for (const entry of lost) loseEntry(state, entry);
       return lost.length;
     },
+    ...memoryDecisions(state),
   };
 }
 
@@ -50,9 +55,11 @@ function claim(state: MemoryState, request: ClaimRequest): ClaimAnswer {
   const now = state.now();
   const pausedMs = limiterOf(state, request.limiter).pausedUntil - now;
   if (pausedMs > 0) return { kind: "wait", reason: "paused", retryInMs: pausedMs };
+  const entry = state.entries.get(request.key);
+  // Granted before the gate was closed: it stays good, and who lost the answer must hear it again.
+  if (entry?.state === "sending" && entry.token === request.token) return { kind: "claimed" };
   if (waitsForDraft(state, request)) return { kind: "wait", reason: "draft", retryInMs: DRAFT_RETRY_MS };
 
-  const entry = state.entries.get(request.key);
   if (entry === undefined) {
     writeEntry(state, {
       key: request.key,
@@ -64,6 +71,7 @@ function claim(state: MemoryState, request: ClaimRequest): ClaimAnswer {
       until: now + request.holdMs,
       group: request.group,
       owner: request.owner,
+      claimedFor: readGroup(state, request.group).draftDatasetId,
     });
     return { kind: "claimed" };
   }
@@ -80,7 +88,6 @@ function claim(state: MemoryState, request: ClaimRequest): ClaimAnswer {
       holdCaller(state, run, request.row);
       return { kind: "unknown" };
     case "sending": {
-      if (entry.token === request.token) return { kind: "claimed" };
       if (isOwn(entry, run, request.row) || isAbandoned(state, entry)) {
         loseEntry(state, entry);
         holdCaller(state, run, request.row);
@@ -95,7 +102,8 @@ function claim(state: MemoryState, request: ClaimRequest): ClaimAnswer {
 }
 
 function waitsForDraft(state: MemoryState, request: ClaimRequest): boolean {
-  const group = groupOf(state, request.group);
+  const group = readGroup(state, request.group);
+  if (isLocked(group, state)) return true;
   switch (group.phase) {
     case "new":
       return true;
@@ -104,10 +112,7 @@ function waitsForDraft(state: MemoryState, request: ClaimRequest): boolean {
     case "solo":
       return (
         group.draftDatasetId === undefined &&
-        [...state.entries.values()].some(
-          (entry) =>
-            entry.group === request.group && entry.state === "sending" && entry.token !== request.token,
-        )
+        entriesOf(state, request.group).some((entry) => entry.state === "sending")
       );
     default:
       return group.phase satisfies never;
@@ -144,6 +149,7 @@ function settle(state: MemoryState, request: SettleRequest): void {
         until: undefined,
         group: request.group,
         owner: undefined,
+        claimedFor: undefined,
       });
       const group = groupOf(state, request.group);
       group.draftDatasetId ??= draftDatasetId;
@@ -172,7 +178,10 @@ function settle(state: MemoryState, request: SettleRequest): void {
     case "released":
       if (open === undefined) return;
       deleteEntry(state, open);
-      setResult(state, run, request.row, { status: "queued", attempts: facts.attempts });
+      setResult(state, run, request.row, {
+        status: isLeftBehind(run, request.row) ? "unprocessed" : "queued",
+        attempts: facts.attempts,
+      });
       return;
     case "unknown":
       if (open?.state !== "sending") return;
@@ -189,11 +198,17 @@ function settle(state: MemoryState, request: SettleRequest): void {
   }
 }
 
+/** A row that was given up in a run that stopped since: nobody would take it from the queue. */
+function isLeftBehind(run: MemoryRun | undefined, row: number): boolean {
+  if (run === undefined || RUNNING_STATES.includes(run.record.state)) return false;
+  return run.rows.get(row)?.status === "unknown";
+}
+
 function isOwn(entry: MemoryEntry, run: MemoryRun, row: number): boolean {
   return entry.runSeq === run.record.seq && entry.row === row;
 }
 
 function publicEntry(entry: MemoryEntry): LedgerEntry {
-  const { group: _group, owner: _owner, ...shown } = entry;
+  const { group: _group, owner: _owner, claimedFor: _claimedFor, ...shown } = entry;
   return shown;
 }

@@ -1,6 +1,15 @@
 /** What the in-memory store remembers, and the two writes that every rule goes through: entries and results. */
 import type { GroupKey, RowKey } from "../../src/core/row.ts";
-import type { Group, GroupPhase, Lease, LeaseId, LedgerEntry, Run, StoredRow } from "../../src/core/store.ts";
+import type {
+  Group,
+  GroupPhase,
+  Lease,
+  LeaseId,
+  LedgerEntry,
+  LedgerNote,
+  Run,
+  StoredRow,
+} from "../../src/core/store.ts";
 
 export interface MemoryRun {
   record: Omit<Run, "counts" | "ownerAlive">;
@@ -10,6 +19,8 @@ export interface MemoryRun {
 export interface MemoryEntry extends LedgerEntry {
   group: GroupKey;
   owner: LeaseId | undefined;
+  /** The group's draft when the row was claimed: where its request, if it was applied, put it. */
+  claimedFor: number | undefined;
 }
 
 export interface MemoryGroup {
@@ -17,6 +28,7 @@ export interface MemoryGroup {
   draftDatasetId: number | undefined;
   baseline: number | undefined;
   added: number;
+  resent: number;
   version: number;
   checkedAt: number | undefined;
   lock: { owner: LeaseId; until: number } | undefined;
@@ -27,6 +39,13 @@ export interface MemoryLimiter {
   tat: number;
   pausedUntil: number;
   senders: Map<string, { ratePerSecond: number | undefined; seenAt: number }>;
+  answered: number;
+  refused: number;
+  pace: {
+    version: number;
+    ceilingPerSecond: number | undefined;
+    memory: Record<string, unknown> | undefined;
+  };
 }
 
 export interface MemoryState {
@@ -34,6 +53,7 @@ export interface MemoryState {
   leases: Map<LeaseId, Lease>;
   runs: Map<string, MemoryRun>;
   entries: Map<RowKey, MemoryEntry>;
+  notes: Map<RowKey, LedgerNote[]>;
   groups: Map<GroupKey, MemoryGroup>;
   limiters: Map<string, MemoryLimiter>;
   lastRunSeq: number;
@@ -46,6 +66,7 @@ export function emptyState(now: () => number): MemoryState {
     leases: new Map(),
     runs: new Map(),
     entries: new Map(),
+    notes: new Map(),
     groups: new Map(),
     limiters: new Map(),
     lastRunSeq: 0,
@@ -60,25 +81,38 @@ export function leaseHeld(state: MemoryState, id: LeaseId): boolean {
   return state.leases.has(id);
 }
 
-export function groupOf(state: MemoryState, key: GroupKey): MemoryGroup {
-  const known = state.groups.get(key);
-  if (known !== undefined) return known;
-  const fresh: MemoryGroup = {
+function newGroup(): MemoryGroup {
+  return {
     phase: "new",
     draftDatasetId: undefined,
     baseline: undefined,
     added: 0,
+    resent: 0,
     version: 0,
     checkedAt: undefined,
     lock: undefined,
   };
-  state.groups.set(key, fresh);
-  return fresh;
+}
+
+/** The group to write to: from now on it is one of the groups there are. */
+export function groupOf(state: MemoryState, key: GroupKey): MemoryGroup {
+  const group = readGroup(state, key);
+  state.groups.set(key, group);
+  return group;
+}
+
+/** The group to look at. */
+export function readGroup(state: MemoryState, key: GroupKey): MemoryGroup {
+  return state.groups.get(key) ?? newGroup();
+}
+
+export function entriesOf(state: MemoryState, key: GroupKey): MemoryEntry[] {
+  return [...state.entries.values()].filter((entry) => entry.group === key);
 }
 
 export function groupView(state: MemoryState, key: GroupKey): Group {
-  const { lock: _lock, ...group } = groupOf(state, key);
-  const entries = [...state.entries.values()].filter((entry) => entry.group === key);
+  const { lock: _lock, ...group } = readGroup(state, key);
+  const entries = entriesOf(state, key);
   return {
     key,
     ...group,
@@ -87,10 +121,22 @@ export function groupView(state: MemoryState, key: GroupKey): Group {
   };
 }
 
+/** Whether somebody looks after the group's draft, or verifies it: claims wait. */
+export function isLocked({ lock }: MemoryGroup, state: MemoryState): boolean {
+  return lock !== undefined && lock.until > state.now() && leaseHeld(state, lock.owner);
+}
+
 export function limiterOf(state: MemoryState, name: string): MemoryLimiter {
   const known = state.limiters.get(name);
   if (known !== undefined) return known;
-  const fresh: MemoryLimiter = { tat: 0, pausedUntil: 0, senders: new Map() };
+  const fresh: MemoryLimiter = {
+    tat: 0,
+    pausedUntil: 0,
+    senders: new Map(),
+    answered: 0,
+    refused: 0,
+    pace: { version: 0, ceilingPerSecond: undefined, memory: undefined },
+  };
   state.limiters.set(name, fresh);
   return fresh;
 }
