@@ -3,15 +3,16 @@
  * stop the rows that were not sent become unprocessed, once nothing of the run is in flight any more.
  */
 import type { RunQueue } from "../core/queue.ts";
-import { rowKey } from "../core/row.ts";
 import { RUNNING_STATES } from "../core/status.ts";
 import type { Run, Store, StoredRow } from "../core/store.ts";
-import { rowJob } from "./producer.ts";
+import { type Feed, startFeed, storedRowKey } from "./feed.ts";
 
 export interface FinisherOptions {
   store: Pick<Store, "getRun" | "changeRun" | "readRows" | "lookup" | "markUnprocessed" | "sweep">;
-  queue: Pick<RunQueue, "enqueue" | "unfinished" | "remove">;
+  queue: Pick<RunQueue, "enqueue" | "backlog" | "unfinished" | "remove">;
   runId: string;
+  /** Rows waiting in the queue, at most, when rows without a job are queued; default 10,000. */
+  highWaterRows?: number;
   /** Stop the run when it has more bad rows than this, or a greater share of the settled ones. */
   maxErrors: { rows: number | undefined; percent: number | undefined } | undefined;
   /** Told when the queue is out of reach: what it was asked for is then left to the next step. */
@@ -27,18 +28,23 @@ export interface Finisher {
 }
 
 const PAGE_ROWS = 1_000;
+const HIGH_WATER_ROWS = 10_000;
 /** `--max-errors 5%` says nothing about a run's first few rows. */
 const MIN_SETTLED_FOR_PERCENT = 100;
 
 export function makeFinisher(options: FinisherOptions): Finisher {
-  const { store, queue, runId } = options;
+  const { store, queue, runId, highWaterRows = HIGH_WATER_ROWS } = options;
   let generation = Date.now() % 1_000_000;
   let quietSteps = 0;
+  let feed: Feed | undefined;
 
   const step = async () => {
     const run = await store.getRun(runId);
     if (run === undefined) return { run, over: true };
-    if (!RUNNING_STATES.includes(run.state)) return { run, over: await windDown(run) };
+    if (!RUNNING_STATES.includes(run.state)) {
+      feed = undefined;
+      return { run, over: await windDown(run) };
+    }
     if (tooManyErrors(run, options.maxErrors)) {
       const halt = { code: "too_many_errors", message: "more rows went wrong than --max-errors allows" };
       await store.changeRun(runId, { state: "stopped", halt }, RUNNING_STATES);
@@ -46,7 +52,7 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     }
     if (!run.sourceComplete) return { run, over: false };
     if (run.counts.queued > 0) {
-      await revive();
+      await revive(run);
       return { run, over: false };
     }
     // The queue first: a run that is finished is looked at no more.
@@ -67,27 +73,34 @@ export function makeFinisher(options: FinisherOptions): Finisher {
   };
 
   /** Rows without a result, without a job, and without a request in flight were lost with a process. */
-  const revive = async () => {
+  const revive = async (run: Run) => {
+    if (feed === undefined && !(await isQuiet())) return;
+    if (feed === undefined) {
+      generation += 1;
+      await store.sweep();
+      feed = startFeed({ store, queue, run, generation, highWaterRows });
+    }
+    const { fillUp } = feed;
+    await onQueue(async () => {
+      if (await fillUp()) feed = undefined;
+    });
+  };
+
+  /** Whether the queue has stayed empty for a while. */
+  const isQuiet = async (): Promise<boolean> => {
     let unfinished = 0;
     const answered = await onQueue(async () => {
       unfinished = await queue.unfinished();
     });
     if (!answered || unfinished > 0) {
       quietSteps = 0;
-      return;
+      return false;
     }
     // A job is out of the queue a moment before its row has its result: look twice before calling it lost.
     quietSteps += 1;
-    if (quietSteps < 3) return;
+    if (quietSteps < 3) return false;
     quietSteps = 0;
-    generation += 1;
-    await store.sweep();
-    await eachQueuedPage(async (rows, sending) => {
-      const lost = rows.filter((row) => !sending.has(row.row));
-      // A fresh id: the old one may still be held by a worker that does not know it lost its job.
-      const jobs = lost.map((row) => rowJob(row, generation));
-      if (jobs.length > 0) await onQueue(() => queue.enqueue(jobs));
-    });
+    return true;
   };
 
   const windDown = async (run: Run): Promise<boolean> => {
@@ -97,7 +110,7 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       await eachQueuedPage(async (rows) => {
         await store.markUnprocessed(
           runId,
-          rows.map((row) => ({ row: row.row, key: keyOf(run.origin, row) })),
+          rows.map((row) => ({ row: row.row, key: storedRowKey(run.origin, row) })),
         );
       });
       const after = await store.getRun(runId);
@@ -108,31 +121,18 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     return true;
   };
 
-  const eachQueuedPage = async (act: (rows: StoredRow[], sending: Set<number>) => Promise<void>) => {
-    const run = await store.getRun(runId);
-    if (run === undefined) return;
+  const eachQueuedPage = async (act: (rows: StoredRow[]) => Promise<void>) => {
     let fromRow = 1;
     for (;;) {
       const rows = await store.readRows(runId, { fromRow, limit: PAGE_ROWS, statuses: ["queued"] });
       const last = rows.at(-1);
       if (last === undefined) return;
-      const entries = await store.lookup([...new Set(rows.map((row) => keyOf(run.origin, row)))]);
-      const own = entries.filter((entry) => entry.state === "sending" && entry.runSeq === run.seq);
-      await act(rows, new Set(own.map((entry) => entry.row)));
+      await act(rows);
       fromRow = last.row + 1;
     }
   };
 
   return { step };
-}
-
-function keyOf(origin: string, row: StoredRow) {
-  const { traceId, spanId } = row;
-  return rowKey(origin, {
-    datasetGroupId: Number(row.datasetGroupId),
-    traceId,
-    spanId: spanId === "" ? undefined : spanId,
-  });
 }
 
 function tooManyErrors({ counts }: Run, limit: FinisherOptions["maxErrors"]): boolean {

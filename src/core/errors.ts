@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   source_unreadable: 3,
   source_format: 3,
   source_columns: 3,
+  source_changed: 3,
   nothing_to_read: 3,
   store_unreachable: 3,
   store_locked: 3,
@@ -23,6 +24,7 @@ export const ERROR_CODES = {
   report_unwritable: 3,
   run_not_found: 3,
   run_exists: 3,
+  run_state: 3,
   bug: 5,
 } as const satisfies Record<string, number>;
 

@@ -65,8 +65,11 @@ export type RunState = (typeof RUN_STATES)[number];
 /** States in which claims are granted. */
 export const RUNNING_STATES: readonly RunState[] = ["reading", "draining"];
 
+/** States of a run that somebody is working on: it was not stopped, and is not over. */
+export const ACTIVE_STATES: readonly RunState[] = ["reading", "draining", "verifying"];
+
 /** The state of a run as it is, and not as it was last written: one whose importer died is interrupted. */
 export function apparentState(run: { state: RunState; owner: unknown; ownerAlive: boolean }): RunState {
-  const orphaned = RUNNING_STATES.includes(run.state) && run.owner !== undefined && !run.ownerAlive;
+  const orphaned = ACTIVE_STATES.includes(run.state) && run.owner !== undefined && !run.ownerAlive;
   return orphaned ? "interrupted" : run.state;
 }

@@ -1,0 +1,76 @@
+/**
+ * Rows that are in the store and have no job: they go into the queue in row order, a part at a time, so that the queue
+ * stays as small as it is while sources are read. For rows lost with a process, and for runs that are carried on.
+ */
+import type { RunQueue } from "../core/queue.ts";
+import { rowKey, type RowKey } from "../core/row.ts";
+import type { Run, Store, StoredRow } from "../core/store.ts";
+import { rowJob } from "./producer.ts";
+
+export interface FeedOptions {
+  store: Pick<Store, "readRows" | "lookup">;
+  queue: Pick<RunQueue, "enqueue" | "backlog">;
+  run: Pick<Run, "runId" | "origin" | "seq">;
+  /** A number that no job of the run had: an old id may still be held by a worker that does not know it lost it. */
+  generation: number;
+  /** Rows waiting in the queue, at most. */
+  highWaterRows: number;
+}
+
+export interface Feed {
+  /**
+   * Fills the queue up once. Answers whether all rows that were queued have a job now, or are being sent. Rejects when
+   * the queue is out of reach: the next call goes on where this one stood.
+   */
+  fillUp(): Promise<boolean>;
+}
+
+const PAGE_ROWS = 1_000;
+
+/** One pass over the run's queued rows. To be started only while the run has no jobs: a row must never have two. */
+export function startFeed({ store, queue, run, generation, highWaterRows }: FeedOptions): Feed {
+  let fromRow = 1;
+  return {
+    fillUp: async () => {
+      let room = highWaterRows - (await queue.backlog());
+      // A few rows at a time would cost as many questions as rows.
+      if (room < Math.min(PAGE_ROWS, highWaterRows / 2)) return false;
+      while (room > 0) {
+        const limit = Math.min(PAGE_ROWS, room);
+        const rows = await store.readRows(run.runId, { fromRow, limit, statuses: ["queued"] });
+        const last = rows.at(-1);
+        if (last === undefined) return true;
+        const sending = await rowsSending(store, run, rows);
+        const jobs = rows.filter(({ row }) => !sending.has(row)).map((row) => rowJob(row, generation));
+        if (jobs.length > 0) await queue.enqueue(jobs);
+        fromRow = last.row + 1;
+        room -= jobs.length;
+      }
+      return false;
+    },
+  };
+}
+
+/** Those of the rows that a request of this run is under way for: they will have a result without a job. */
+async function rowsSending(
+  store: Pick<Store, "lookup">,
+  run: Pick<Run, "origin" | "seq">,
+  rows: readonly StoredRow[],
+): Promise<Set<number>> {
+  const entries = await store.lookup([...new Set(rows.map((row) => storedRowKey(run.origin, row)))]);
+  return new Set(
+    entries.filter(({ state, runSeq }) => state === "sending" && runSeq === run.seq).map(({ row }) => row),
+  );
+}
+
+/** The key of a stored row that is not invalid. */
+export function storedRowKey(
+  origin: string,
+  row: Pick<StoredRow, "datasetGroupId" | "traceId" | "spanId">,
+): RowKey {
+  return rowKey(origin, {
+    datasetGroupId: Number(row.datasetGroupId),
+    traceId: row.traceId,
+    spanId: row.spanId === "" ? undefined : row.spanId,
+  });
+}
