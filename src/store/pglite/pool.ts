@@ -42,6 +42,8 @@ export class EmbeddedPool extends EventEmitter {
     super();
     this.#db = db;
     this.#name = name;
+    // Each of BullMQ's queues and workers listens for errors of the pool that it shares with the others.
+    this.setMaxListeners(0);
   }
 
   /**

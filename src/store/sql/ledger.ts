@@ -1,6 +1,6 @@
-/** The ledger: claims and settles made at the same time go as one statement, in the order of their keys. */
+/** The ledger as senders see it: claims and settles made at once go as one statement, in the order of their keys. */
 import type { RowKey } from "../../core/row.ts";
-import type { ClaimAnswer, ClaimRequest, Ledger, SettleRequest } from "../../core/store.ts";
+import type { ClaimAnswer, ClaimRequest, Ledger, LedgerEntry, SettleRequest } from "../../core/store.ts";
 import { microBatch } from "../micro-batch.ts";
 import { entryStateOf } from "./codes.ts";
 import type { Statements } from "./connection.ts";
@@ -8,7 +8,9 @@ import { keyOf, leaseParam, numberOrUndefined, storeTextOrNull, tokenOf, tokenPa
 
 const BATCH = 64;
 
-export function sqlLedger(statements: Statements, schema: string): Ledger {
+type Sending = Pick<Ledger, "lookup" | "claim" | "settle" | "sweep">;
+
+export function sqlSending(statements: Statements, schema: string): Sending {
   const claim = microBatch<ClaimRequest, ClaimAnswer>({
     maxItems: BATCH,
     async send(requests) {
@@ -76,15 +78,19 @@ export function sqlLedger(statements: Statements, schema: string): Ledger {
         `select key, state, token, run_seq, row, draft, until_ms from ${schema}.entry where key = any ($1::uuid[])`,
         [[...keys]],
       );
-      return rows.map((row) => ({
-        key: keyOf(row["key"]) as RowKey,
-        state: entryStateOf(Number(row["state"])),
-        token: tokenOf(row["token"]),
-        runSeq: Number(row["run_seq"]),
-        row: Number(row["row"]),
-        draftDatasetId: numberOrUndefined(row["draft"]),
-        until: numberOrUndefined(row["until_ms"]),
-      }));
+      return rows.map((row): LedgerEntry => {
+        const state = entryStateOf(Number(row["state"]));
+        return {
+          key: keyOf(row["key"]) as RowKey,
+          state,
+          token: tokenOf(row["token"]),
+          runSeq: Number(row["run_seq"]),
+          row: Number(row["row"]),
+          // Until it is added, the entry's draft is the one it was claimed for.
+          draftDatasetId: state === "added" ? numberOrUndefined(row["draft"]) : undefined,
+          until: numberOrUndefined(row["until_ms"]),
+        };
+      });
     },
     claim,
     settle,

@@ -1,8 +1,8 @@
-/** The limiter: slots asked for at the same time are reserved by one statement. */
+/** The limiter: slots asked for at the same time are reserved by one statement; and the pace that is kept beside it. */
 import type { Limiter, SlotGrant } from "../../core/store.ts";
 import { microBatch } from "../micro-batch.ts";
 import type { Statements } from "./connection.ts";
-import { numberOrUndefined } from "./values.ts";
+import { numberOrUndefined, objectOrUndefined, storableJson } from "./values.ts";
 
 type SlotRequest = Parameters<Limiter["reserveSlots"]>[0];
 
@@ -27,6 +27,30 @@ export function sqlLimiter(statements: Statements, schema: string): Limiter {
   });
   return {
     reserveSlots,
+    async noteAnswers({ limiter, answered, refused }) {
+      const [row] = await statements.run(`select * from ${schema}.note_answers($1, $2, $3)`, [
+        limiter,
+        answered,
+        refused,
+      ]);
+      return {
+        now: Number(row?.["now"]),
+        version: Number(row?.["version"]),
+        answered: Number(row?.["answered"]),
+        refused: Number(row?.["refused"]),
+        ceilingPerSecond: numberOrUndefined(row?.["ceiling"]),
+        memory: objectOrUndefined(row?.["memory"]),
+      };
+    },
+    async setPace({ limiter, version, ceilingPerSecond, memory }) {
+      const rows = await statements.run(`select ${schema}.set_pace($1, $2, $3, $4) as applied`, [
+        limiter,
+        version,
+        ceilingPerSecond ?? null,
+        storableJson(memory),
+      ]);
+      return rows[0]?.["applied"] === true;
+    },
     async pauseLimiter(limiter, ms) {
       await statements.run(`select ${schema}.pause_limiter($1, $2)`, [limiter, ms]);
     },

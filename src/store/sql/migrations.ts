@@ -4,7 +4,10 @@ import { TraceloadError } from "../../core/errors.ts";
 import { codeOf, type SqlClient, type SqlPool } from "./connection.ts";
 import { claim } from "./schema/claim.ts";
 import { counters, lockClasses } from "./schema/counters.ts";
+import { entries } from "./schema/entries.ts";
+import { groups } from "./schema/groups.ts";
 import { limiter } from "./schema/limiter.ts";
+import { rows } from "./schema/rows.ts";
 import { runs } from "./schema/runs.ts";
 import { settle } from "./schema/settle.ts";
 import { sweep } from "./schema/sweep.ts";
@@ -22,7 +25,9 @@ const MIGRATIONS: readonly Migration[] = [
     version: 1,
     name: "ledger, runs, results, groups, leases, limiter",
     sql: (schema) =>
-      [tables, counters, claim, settle, sweep, runs, limiter].map((part) => part(schema)).join("\n"),
+      [tables, counters, claim, settle, sweep, entries, runs, rows, groups, limiter]
+        .map((part) => part(schema))
+        .join("\n"),
   },
 ];
 

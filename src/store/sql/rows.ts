@@ -92,6 +92,25 @@ export function sqlRows(statements: Statements, schema: string): Rows {
       ]);
       return Number(answer[0]?.["marked"]);
     },
+
+    async requeue(runId, { fromRow, toRow }) {
+      const answer = await statements.run(`select ${schema}.requeue($1, $2, $3) as queued`, [
+        runId,
+        fromRow,
+        toRow,
+      ]);
+      return Number(answer[0]?.["queued"]);
+    },
+
+    async reconcile(runId, rows) {
+      if (rows.length === 0) return 0;
+      const answer = await statements.run(`select ${schema}.reconcile($1, $2, $3) as changed`, [
+        runId,
+        rows.map(({ row }) => row),
+        rows.map(({ key }) => key),
+      ]);
+      return Number(answer[0]?.["changed"]);
+    },
   };
 }
 

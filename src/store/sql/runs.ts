@@ -1,9 +1,18 @@
 /** Runs: one row each; their counts are the sums over a few shards. */
 import { TraceloadError } from "../../core/errors.ts";
 import { STORED_STATUSES, zeroCounts, type RunState } from "../../core/status.ts";
-import type { Run, Runs } from "../../core/store.ts";
+import type { Run, Runs, Verdict } from "../../core/store.ts";
 import type { Statements } from "./connection.ts";
-import { leaseOf, leaseParam, numberOrUndefined, readText, storeText, storeTextOrNull } from "./values.ts";
+import {
+  leaseOf,
+  leaseParam,
+  numberOrUndefined,
+  readJson,
+  storableJson,
+  storeText,
+  storeTextOrNull,
+  textOrUndefined,
+} from "./values.ts";
 
 /** Rows deleted by one statement when a run is removed. */
 const REMOVED_ROWS = 5_000;
@@ -26,13 +35,14 @@ export function sqlRuns(statements: Statements, schema: string): Runs {
   return {
     getRun,
     async createRun(run) {
-      const rows = await statements.run(`select ${schema}.create_run($1, $2, $3, $4, $5, $6) as mine`, [
+      const rows = await statements.run(`select ${schema}.create_run($1, $2, $3, $4, $5, $6, $7) as mine`, [
         run.runId,
         run.fingerprint,
         run.origin,
         JSON.stringify(run.sources.map(storeText)),
         storableJson(run.options),
         leaseParam(run.owner),
+        storeTextOrNull(run.parent),
       ]);
       const stored = rows[0]?.["mine"] === true ? await getRun(run.runId) : undefined;
       if (stored !== undefined) return stored;
@@ -49,7 +59,7 @@ export function sqlRuns(statements: Statements, schema: string): Runs {
     },
     async changeRun(runId, change, from) {
       const rows = await statements.run(
-        `select ${schema}.change_run($1, $2, $3, $4, $5, $6, $7, $8, $9) as applied`,
+        `select ${schema}.change_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as applied`,
         [
           runId,
           from === undefined ? null : [...from],
@@ -58,7 +68,9 @@ export function sqlRuns(statements: Statements, schema: string): Runs {
           change.owner === undefined || change.owner === null ? null : leaseParam(change.owner),
           change.sourceComplete ?? null,
           change.halt === undefined ? null : storableJson(change.halt),
+          change.haltedGroup === undefined ? null : storableJson(change.haltedGroup),
           storeTextOrNull(change.warning),
+          change.verdict === undefined ? null : storableJson(change.verdict),
           change.finished ?? null,
         ],
       );
@@ -81,16 +93,12 @@ export async function clearRemovedRuns(statements: Statements, schema: string): 
   }
 }
 
-/** JSON whose texts the database can hold. */
-function storableJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === "string" ? storeText(part) : part));
-}
+/** JSON leaves out what is undefined. */
+type StoredVerdict = Omit<Verdict, MaybeUnknown> & Partial<Pick<Verdict, MaybeUnknown>>;
+type MaybeUnknown = "draftDatasetId" | "reason" | "baseline" | "total";
 
-function readJson(value: unknown): unknown {
-  if (typeof value === "string") return readText(value);
-  if (Array.isArray(value)) return value.map(readJson);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, readJson(part)]));
+function verdictOf(stored: StoredVerdict): Verdict {
+  return { draftDatasetId: undefined, reason: undefined, baseline: undefined, total: undefined, ...stored };
 }
 
 function runOf(row: Record<string, unknown>): Run {
@@ -103,13 +111,16 @@ function runOf(row: Record<string, unknown>): Run {
     origin: String(row["origin"]),
     sources: readJson(row["sources"]) as string[],
     options: readJson(row["options"]) as Record<string, unknown>,
+    parent: textOrUndefined(row["parent"]),
     seq: Number(row["seq"]),
     state: String(row["state"]) as RunState,
     owner: owner === null ? undefined : leaseOf(owner),
     ownerAlive: row["owner_alive"] === true,
     sourceComplete: row["source_complete"] === true,
     halt: row["halt"] === null ? undefined : (readJson(row["halt"]) as { code: string; message: string }),
+    haltedGroups: readJson(row["halted_groups"]) as Run["haltedGroups"],
     warnings: readJson(row["warnings"]) as string[],
+    verdicts: (readJson(row["verdicts"]) as StoredVerdict[]).map(verdictOf),
     counts,
     createdAt: Number(row["created_at"]),
     finishedAt: numberOrUndefined(row["finished_at"]),

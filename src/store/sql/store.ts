@@ -1,9 +1,10 @@
 /** The store port on SQL: the same statements on an embedded database and on a PostgreSQL server (14 or newer). */
 import type { Store, StoreFacts } from "../../core/store.ts";
 import { openStatements, type SqlPool } from "./connection.ts";
+import { sqlEntries } from "./entries.ts";
 import { sqlGroups } from "./groups.ts";
 import { sqlLeases } from "./leases.ts";
-import { sqlLedger } from "./ledger.ts";
+import { sqlSending } from "./ledger.ts";
 import { sqlLimiter } from "./limiter.ts";
 import { DEFAULT_SCHEMA, migrate, quoteSchema } from "./migrations.ts";
 import { sqlRows } from "./rows.ts";
@@ -33,7 +34,8 @@ export async function openSqlStore(options: SqlStoreOptions): Promise<Store> {
     ...sqlLeases(statements, schema),
     ...sqlRuns(statements, schema),
     ...sqlRows(statements, schema),
-    ...sqlLedger(statements, schema),
+    ...sqlSending(statements, schema),
+    ...sqlEntries(statements, schema),
     ...sqlGroups(statements, schema),
     ...sqlLimiter(statements, schema),
     async now() {

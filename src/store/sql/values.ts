@@ -1,4 +1,4 @@
-/** Between the port's values and what the database takes and gives: tokens, ids, texts, numbers. */
+/** Between the port's values and what the database takes and gives: tokens, ids, texts, numbers, JSON. */
 import type { LeaseId, Token } from "../../core/store.ts";
 
 /** A token's 64 bits as the signed integer that the database keeps. */
@@ -52,4 +52,26 @@ export function readText(value: unknown): string {
 
 export function storeTextOrNull(text: string | undefined): string | null {
   return text === undefined ? null : storeText(text);
+}
+
+/** JSON whose texts the database can hold. */
+export function storableJson(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part === "string") return storeText(part);
+    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [storeText(key), inner]));
+  });
+}
+
+export function readJson(value: unknown): unknown {
+  if (typeof value === "string") return readText(value);
+  if (Array.isArray(value)) return value.map(readJson);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [readText(key), readJson(part)]));
+}
+
+export function objectOrUndefined(value: unknown): Record<string, unknown> | undefined {
+  const read = readJson(value);
+  if (typeof read !== "object" || read === null) return undefined;
+  return Object.fromEntries(Object.entries(read));
 }

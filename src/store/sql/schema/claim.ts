@@ -31,8 +31,11 @@ declare
   v_paused_until double precision;
   v_group_key text;
   v_group integer;
-  v_phase text;
+  v_draft bigint;
+  v_open boolean;
+  v_gated boolean;
   v_solo boolean;
+  v_named integer[] := '{}';
   v_alone integer[] := '{}';
   e ${schema}.entry;
   v_found boolean;
@@ -50,6 +53,7 @@ begin
     select id, phase = 'solo' and draft is null as solo from ${schema}.row_group
     where key = any (p_groups) order by id
   loop
+    v_named := v_named || g.id;
     if g.solo then
       perform pg_advisory_xact_lock(${locks.group}, g.id);
       v_alone := v_alone || g.id;
@@ -78,8 +82,11 @@ begin
     end if;
     if v_group_key is distinct from p_groups[i] then
       v_group_key := p_groups[i];
-      v_group := null;
-      select id, phase, phase = 'solo' and draft is null into v_group, v_phase, v_solo
+      v_open := null;
+      -- Read under the group's lock: who closed the gate before is seen, who closes it later waits for this claim.
+      select id, draft, phase <> 'new' and id = any (v_named), phase = 'solo' and draft is null,
+        coalesce(lock_until > v_now and ${schema}.lease_held(lock_owner), false)
+      into v_group, v_draft, v_open, v_solo, v_gated
       from ${schema}.row_group where key = v_group_key;
     end if;
 
@@ -94,7 +101,7 @@ begin
       elsif v_paused_until > v_now then
         kind := 'paused';
         retry_ms := ceil(v_paused_until - v_now);
-      elsif v_group is null or v_phase = 'new' then
+      elsif v_open is not true then
         kind := 'draft';
         retry_ms := ${DRAFT_RETRY_MS};
       elsif v_solo and (
@@ -106,9 +113,12 @@ begin
       ) then
         kind := 'draft';
         retry_ms := ${DRAFT_RETRY_MS};
+      elsif v_gated and not (v_found and e.state = ${ENTRY_CODES.sending} and e.token = p_tokens[i]) then
+        kind := 'draft';
+        retry_ms := ${DRAFT_RETRY_MS};
       elsif not v_found then
-        insert into ${schema}.entry (key, token, until_ms, owner, group_id, run_seq, row, state)
-        values (p_keys[i], p_tokens[i], v_now + p_hold_ms[i], p_owners[i], v_group, v_run, p_rows[i],
+        insert into ${schema}.entry (key, token, draft, until_ms, owner, group_id, run_seq, row, state)
+        values (p_keys[i], p_tokens[i], v_draft, v_now + p_hold_ms[i], p_owners[i], v_group, v_run, p_rows[i],
           ${ENTRY_CODES.sending})
         on conflict (key) do nothing;
         if not found then

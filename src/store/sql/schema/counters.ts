@@ -77,6 +77,31 @@ returns void language sql as $$
     ${STATUS_COLUMNS.map(([name]) => `${name} = c.${name} + excluded.${name}`).join(", ")}
 $$;
 
+-- The group's number; a group that nobody has named yet is made.
+create function ${schema}.group_named(p_key text) returns integer language plpgsql as $$
+declare
+  v_group integer;
+begin
+  loop
+    select id into v_group from ${schema}.row_group where key = p_key;
+    exit when found;
+    insert into ${schema}.row_group (key, phase) values (p_key, 'new') on conflict (key) do nothing;
+  end loop;
+  return v_group;
+end $$;
+
+create function ${schema}.version_of(p_group integer) returns bigint language sql stable as $$
+  select coalesce(sum(version), 0)::bigint from ${schema}.group_shard where group_id = p_group
+$$;
+
+create function ${schema}.added_of(p_group integer) returns bigint language sql stable as $$
+  select coalesce(sum(added), 0)::bigint from ${schema}.group_shard where group_id = p_group
+$$;
+
+create function ${schema}.lease_held(p_lease bigint) returns boolean language sql volatile as $$
+  select exists (select from ${schema}.lease where id = p_lease and expires_at > ${schema}.now_ms())
+$$;
+
 -- Notes changes of entries with their groups: one element a change, which added so many rows to the present draft.
 create function ${schema}.move_groups(p_groups integer[], p_added integer[])
 returns void language sql as $$

@@ -23,7 +23,9 @@ begin
     values (p_limiters[i], p_senders[i], p_rates[i], v_now)
     on conflict (name, sender) do update set
       rate_per_second = excluded.rate_per_second, seen_at = greatest(s.seen_at, excluded.seen_at);
-    select min(s.rate_per_second) into rate from ${schema}.limiter_sender s
+    select least(min(s.rate_per_second),
+      (select l.ceiling_per_second from ${schema}.limiter l where l.name = p_limiters[i]))
+    into rate from ${schema}.limiter_sender s
     where s.name = p_limiters[i] and s.seen_at > v_now - ${SENDER_SEEN_MS};
     interval_ms := coalesce(1000 / rate, 0);
     insert into ${schema}.limiter as l (name, next_slot, paused_until)
@@ -43,6 +45,31 @@ create function ${schema}.pause_limiter(p_name text, p_ms double precision) retu
     paused_until = greatest(l.paused_until, excluded.paused_until),
     next_slot = greatest(l.next_slot, excluded.paused_until)
 $$;
+
+create function ${schema}.note_answers(p_name text, p_answered bigint, p_refused bigint)
+returns table (now bigint, version integer, answered bigint, refused bigint, ceiling double precision, memory jsonb)
+language sql as $$
+  insert into ${schema}.limiter as l (name, next_slot, paused_until, answered, refused)
+  values (p_name, 0, 0, p_answered, p_refused)
+  on conflict (name) do update set
+    answered = l.answered + excluded.answered, refused = l.refused + excluded.refused
+  returning ${schema}.now_ms(), l.pace_version, l.answered, l.refused, l.ceiling_per_second, l.pace_memory
+$$;
+
+-- A repeat finds the pace it set.
+create function ${schema}.set_pace(p_name text, p_version integer, p_ceiling double precision, p_memory jsonb)
+returns boolean language plpgsql as $$
+begin
+  insert into ${schema}.limiter (name, next_slot, paused_until) values (p_name, 0, 0) on conflict (name) do nothing;
+  update ${schema}.limiter set
+    ceiling_per_second = p_ceiling, pace_memory = p_memory, pace_version = p_version + 1
+  where name = p_name and pace_version = p_version;
+  return found or exists (
+    select from ${schema}.limiter
+    where name = p_name and pace_version = p_version + 1 and pace_memory = p_memory
+      and ceiling_per_second is not distinct from p_ceiling
+  );
+end $$;
 
 -- Senders that have long fallen silent.
 create function ${schema}.forget_senders() returns void language sql as $$

@@ -14,6 +14,7 @@ declare
   v_now bigint;
   v_run_id text;
   v_run integer;
+  v_running boolean;
   v_group_key text;
   v_group integer;
   v_draft bigint;
@@ -51,7 +52,8 @@ begin
     if v_run_id is distinct from p_runs[i] then
       v_run_id := p_runs[i];
       v_run := null;
-      select seq into v_run from ${schema}.run where run_id = v_run_id;
+      select seq, state in ('reading', 'draining') into v_run, v_running
+      from ${schema}.run where run_id = v_run_id;
     end if;
     if v_group_key is distinct from p_groups[i] then
       v_group_key := p_groups[i];
@@ -110,7 +112,14 @@ begin
           v_status := case p_kinds[i]
             when 'rejected' then ${STATUS_CODES.rejected}
             when 'failed' then ${STATUS_CODES.failed}
-            when 'released' then ${STATUS_CODES.queued}
+            -- Held meanwhile, and nobody takes it up any more.
+            when 'released' then case
+              when not v_running and exists (
+                select from ${schema}.result
+                where run_seq = v_run and row = p_rows[i] and status = ${STATUS_CODES.unknown}
+              ) then ${STATUS_CODES.unprocessed}
+              else ${STATUS_CODES.queued}
+            end
           end;
         end if;
       end if;

@@ -23,10 +23,13 @@ create table ${schema}.run (
   sources         jsonb not null,
   options         jsonb not null,
   owner           bigint,
+  parent          text,
   state           text not null,
   source_complete boolean not null default false,
   halt            jsonb,
+  halted_groups   jsonb not null default '[]',
   warnings        jsonb not null default '[]',
+  verdicts        jsonb not null default '[]',
   created_at      bigint not null,
   finished_at     bigint
 ) with (fillfactor = 70);
@@ -71,6 +74,7 @@ create table ${schema}.result (
 create table ${schema}.entry (
   key      uuid primary key,
   token    bigint not null,
+  -- The draft it was added to; until then, its group's draft when it was claimed.
   draft    bigint,
   until_ms bigint,
   owner    bigint,
@@ -81,6 +85,17 @@ create table ${schema}.entry (
 );
 create index entry_open on ${schema}.entry (group_id, state) where state <> ${ENTRY_CODES.added};
 
+-- What people decided about entries.
+create table ${schema}.entry_note (
+  id         bigint generated always as identity primary key,
+  key        uuid not null,
+  at         bigint not null,
+  decided_by text not null,
+  decision   text not null,
+  why        text not null
+);
+create index entry_note_key on ${schema}.entry_note (key, id);
+
 create table ${schema}.row_group (
   id         integer generated always as identity primary key,
   key        text not null unique,
@@ -88,6 +103,7 @@ create table ${schema}.row_group (
   draft      bigint,
   baseline   bigint,
   checked_at bigint,
+  resent     bigint not null default 0,
   lock_owner bigint,
   lock_until bigint
 ) with (fillfactor = 70);
@@ -104,7 +120,13 @@ create table ${schema}.limiter (
   name         text primary key,
   -- Milliseconds since the epoch: when the next slot may start at the earliest.
   next_slot    double precision not null,
-  paused_until double precision not null
+  paused_until double precision not null,
+  answered     bigint not null default 0,
+  refused      bigint not null default 0,
+  -- Null: no ceiling.
+  ceiling_per_second double precision,
+  pace_version integer not null default 0,
+  pace_memory  jsonb
 ) with (fillfactor = 30);
 
 create table ${schema}.limiter_sender (
