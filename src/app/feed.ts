@@ -2,7 +2,7 @@
  * Rows that are in the store and have no job: they go into the queue in row order, a part at a time, so that the queue
  * stays as small as it is while sources are read. For rows lost with a process, and for runs that are carried on.
  */
-import type { RunQueue } from "../core/queue.ts";
+import type { RowJob, RunQueue } from "../core/queue.ts";
 import { rowKey, type RowKey } from "../core/row.ts";
 import type { Run, Store, StoredRow } from "../core/store.ts";
 import { rowJob } from "./producer.ts";
@@ -30,8 +30,15 @@ const PAGE_ROWS = 1_000;
 /** One pass over the run's queued rows. To be started only while the run has no jobs: a row must never have two. */
 export function startFeed({ store, queue, run, generation, highWaterRows }: FeedOptions): Feed {
   let fromRow = 1;
+  let unsent: RowJob[] = [];
+  /** After an error the same rows go once more, and together: a row must not get into a second job. */
+  const send = async (): Promise<void> => {
+    if (unsent.length > 0) await queue.enqueue(unsent);
+    unsent = [];
+  };
   return {
     fillUp: async () => {
+      await send();
       let room = highWaterRows - (await queue.backlog());
       // A few rows at a time would cost as many questions as rows.
       if (room < Math.min(PAGE_ROWS, highWaterRows / 2)) return false;
@@ -41,10 +48,10 @@ export function startFeed({ store, queue, run, generation, highWaterRows }: Feed
         const last = rows.at(-1);
         if (last === undefined) return true;
         const sending = await rowsSending(store, run, rows);
-        const jobs = rows.filter(({ row }) => !sending.has(row)).map((row) => rowJob(row, generation));
-        if (jobs.length > 0) await queue.enqueue(jobs);
+        unsent = rows.filter(({ row }) => !sending.has(row)).map((row) => rowJob(row, generation));
         fromRow = last.row + 1;
-        room -= jobs.length;
+        room -= unsent.length;
+        await send();
       }
       return false;
     },

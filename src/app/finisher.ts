@@ -3,7 +3,7 @@
  * stop the rows that were not sent become unprocessed, once nothing of the run is in flight any more.
  */
 import type { RunQueue } from "../core/queue.ts";
-import { RUNNING_STATES } from "../core/status.ts";
+import { RUNNING_STATES, type StatusCounts, zeroCounts } from "../core/status.ts";
 import type { Run, Store, StoredRow } from "../core/store.ts";
 import { type Feed, startFeed, storedRowKey } from "./feed.ts";
 
@@ -15,6 +15,8 @@ export interface FinisherOptions {
   highWaterRows?: number;
   /** Stop the run when it has more bad rows than this, or a greater share of the settled ones. */
   maxErrors: { rows: number | undefined; percent: number | undefined } | undefined;
+  /** Counts that `maxErrors` does not look at: those of a run that is carried on, from before. */
+  errorsSince?: StatusCounts;
   /** Told when the queue is out of reach: what it was asked for is then left to the next step. */
   onFault: (error: unknown) => void;
 }
@@ -45,7 +47,7 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       feed = undefined;
       return { run, over: await windDown(run) };
     }
-    if (tooManyErrors(run, options.maxErrors)) {
+    if (tooManyErrors(run.counts, options)) {
       const halt = { code: "too_many_errors", message: "more rows went wrong than --max-errors allows" };
       await store.changeRun(runId, { state: "stopped", halt }, RUNNING_STATES);
       return { run, over: false };
@@ -135,12 +137,21 @@ export function makeFinisher(options: FinisherOptions): Finisher {
   return { step };
 }
 
-function tooManyErrors({ counts }: Run, limit: FinisherOptions["maxErrors"]): boolean {
-  if (limit === undefined) return false;
-  const bad = counts.rejected + counts.failed + counts.unknown + counts.invalid;
-  if (limit.rows !== undefined) return bad > limit.rows;
-  const settled = bad + counts.added + counts.duplicate;
+function tooManyErrors(
+  counts: StatusCounts,
+  { maxErrors, errorsSince = zeroCounts() }: Pick<FinisherOptions, "maxErrors" | "errorsSince">,
+): boolean {
+  if (maxErrors === undefined) return false;
+  const bad = badRows(counts) - badRows(errorsSince);
+  if (maxErrors.rows !== undefined) return bad > maxErrors.rows;
+  const settled = bad + counts.added + counts.duplicate - errorsSince.added - errorsSince.duplicate;
   return (
-    limit.percent !== undefined && settled >= MIN_SETTLED_FOR_PERCENT && (bad * 100) / settled > limit.percent
+    maxErrors.percent !== undefined &&
+    settled >= MIN_SETTLED_FOR_PERCENT &&
+    (bad * 100) / settled > maxErrors.percent
   );
+}
+
+function badRows({ rejected, failed, unknown, invalid }: StatusCounts): number {
+  return rejected + failed + unknown + invalid;
 }

@@ -1,13 +1,14 @@
 /** The main job: a run from its sources to its last result, in this process and whoever helps. */
 import type { Clock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
-import type { Queues } from "../core/queue.ts";
+import type { Queues, RunQueue } from "../core/queue.ts";
 import type { OpenedSources } from "../core/source.ts";
-import { RUNNING_STATES } from "../core/status.ts";
+import { ACTIVE_STATES, RUNNING_STATES, rowsRead, type StatusCounts } from "../core/status.ts";
 import type { NewRun, Run, Store } from "../core/store.ts";
+import { startFeed } from "./feed.ts";
 import { makeFinisher, type FinisherOptions } from "./finisher.ts";
 import type { Presence } from "./presence.ts";
-import { produce } from "./producer.ts";
+import { type HeldRows, produce } from "./producer.ts";
 
 /** This process's work on one run. */
 export interface RunWorker {
@@ -24,33 +25,64 @@ export interface ImportParts {
   onFault: (error: unknown) => void;
 }
 
-export interface ImportRequest {
-  run: Omit<NewRun, "owner">;
-  sources: OpenedSources;
+export interface WorkRequest {
+  /** Where the rows come from; undefined: the store holds all of them. */
+  sources: OpenedSources | undefined;
   /** Leave the sending to workers: resolve when everything is enqueued. */
   detach: boolean;
   highWaterRows: number;
   maxErrors: FinisherOptions["maxErrors"];
+}
+
+export interface ImportRequest extends WorkRequest {
+  run: Omit<NewRun, "owner">;
   warnings: readonly string[];
 }
 
+export interface CarriedOn {
+  /** What the run holds already. */
+  held: HeldRows;
+  /** Its counts when it was taken up: `maxErrors` looks at what goes wrong from then on. */
+  counts: StatusCounts;
+}
+
+/** How a run ended for the process that conducted it. `fault`: what was wrong with its sources. */
+export interface RunEnd {
+  run: Run;
+  fault: TraceloadError | undefined;
+}
+
 const STEP_MS = 200;
+const FEED_MS = 100;
 
 /**
  * Resolves with the run when it is over, or (detached) enqueued. Aborting `signal` interrupts the run: reading and
  * sending stop, rows in flight finish, the rest becomes unprocessed. Faults of a source stop the run likewise; they
- * are in its `halt`, and whole in `fault`. Rejects only when the store refuses for good.
+ * are in its `halt`, and whole in `fault`. Rejects only when the store refuses for good, or another process has taken
+ * the run up.
  */
 export async function importRun(
   parts: ImportParts,
   request: ImportRequest,
   signal: AbortSignal,
   onProgress: (run: Run) => void,
-): Promise<{ run: Run; fault: TraceloadError | undefined }> {
+): Promise<RunEnd> {
+  const { store, presence } = parts;
+  const run = await store.createRun({ ...request.run, owner: presence.owner() });
+  for (const warning of request.warnings) await store.changeRun(run.runId, { warning });
+  return conductRun(parts, { ...request, run, carriedOn: undefined }, signal, onProgress);
+}
+
+/** The same for a run that is there, and this process's own: made just now, or taken up (resume.ts). */
+export async function conductRun(
+  parts: ImportParts,
+  request: WorkRequest & { run: Run; carriedOn: CarriedOn | undefined },
+  signal: AbortSignal,
+  onProgress: (run: Run) => void,
+): Promise<RunEnd> {
   const { store, queues, presence, clock } = parts;
   const { runId } = request.run;
-  let run = await store.createRun({ ...request.run, owner: presence.owner() });
-  for (const warning of request.warnings) await store.changeRun(runId, { warning });
+  let { run } = request;
   onProgress(run);
 
   const queue = queues.runQueue(runId);
@@ -58,12 +90,18 @@ export async function importRun(
     store,
     queue,
     runId,
+    highWaterRows: request.highWaterRows,
     maxErrors: request.maxErrors,
+    ...(request.carriedOn === undefined ? {} : { errorsSince: request.carriedOn.counts }),
     onFault: parts.onFault,
   });
   const reading = new AbortController();
   const worker = request.detach ? undefined : await parts.startRunWorker(run);
-  const producing = readAll(parts, request, queue, reading.signal);
+  const { sources } = request;
+  const producing =
+    sources === undefined
+      ? Promise.resolve(undefined)
+      : readAll(parts, { ...request, sources }, queue, reading.signal);
   let refused: { error: unknown } | undefined;
   const noteRefusal = (error: unknown) => {
     refused ??= { error };
@@ -75,23 +113,28 @@ export async function importRun(
     stopping ??= worker?.stop() ?? Promise.resolve();
     stopping.catch(noteRefusal);
   };
+  const owners = new Set<unknown>();
 
   try {
     for (;;) {
       if (refused !== undefined) throw refused.error;
       if (signal.aborted) await store.changeRun(runId, { state: "interrupted" }, RUNNING_STATES);
+      owners.add(presence.owner());
       const seen = await finisher.step();
       if (seen.run === undefined)
         throw new TraceloadError("run_not_found", `run ${runId} was removed meanwhile`);
       run = seen.run;
       onProgress(run);
-      if (run.owner !== presence.owner())
-        await store.changeRun(runId, { owner: presence.owner() }, RUNNING_STATES);
+      if (run.owner !== presence.owner() && ACTIVE_STATES.includes(run.state)) {
+        // Our own lease may have been lost; a living owner that was never us has taken the run up.
+        if (run.ownerAlive && !owners.has(run.owner)) throw takenUp(runId);
+        await store.changeRun(runId, { owner: presence.owner() }, ACTIVE_STATES);
+      }
       if (request.detach && run.sourceComplete && RUNNING_STATES.includes(run.state)) {
         await handOver(parts, runId);
         break;
       }
-      if (!RUNNING_STATES.includes(run.state)) beginStop();
+      if (!ACTIVE_STATES.includes(run.state)) beginStop();
       if (seen.over) {
         beginStop();
         await Promise.all([stopping, producing]);
@@ -109,22 +152,26 @@ export async function importRun(
   return { run: (await store.getRun(runId)) ?? run, fault: await producing };
 }
 
+type ReadRequest = Parameters<typeof conductRun>[1] & { sources: OpenedSources };
+
 /** What goes wrong with a source is written into the run, and answered. */
 async function readAll(
   parts: ImportParts,
-  request: ImportRequest,
-  queue: ReturnType<Queues["runQueue"]>,
+  request: ReadRequest,
+  queue: RunQueue,
   signal: AbortSignal,
 ): Promise<TraceloadError | undefined> {
   const { store, clock, onFault } = parts;
   const { runId, origin } = request.run;
-  const { sources, highWaterRows } = request;
+  const { sources, highWaterRows, carriedOn } = request;
+  const held = carriedOn === undefined ? {} : { held: carriedOn.held };
   try {
-    const read = await produce(
-      { store, queue, clock, runId, origin, sources, highWaterRows, onFault },
+    if (carriedOn !== undefined) await feedHeld(parts, request, queue, signal);
+    const rows = await produce(
+      { store, queue, clock, runId, origin, sources, highWaterRows, onFault, ...held },
       signal,
     );
-    await checkTotal(store, runId, read);
+    await checkTotal(store, request, rows);
     await store.changeRun(runId, { sourceComplete: true, state: "draining" }, ["reading"]);
     return undefined;
   } catch (error) {
@@ -139,20 +186,53 @@ async function readAll(
   }
 }
 
+/** Rows that the run holds and that were not sent come first: they are the first of the source. */
+async function feedHeld(
+  { store, clock, onFault }: ImportParts,
+  { run, highWaterRows }: ReadRequest,
+  queue: RunQueue,
+  signal: AbortSignal,
+): Promise<void> {
+  const generation = clock.wallMs() % 1_000_000;
+  const feed = startFeed({ store, queue, run, generation, highWaterRows });
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      if (await feed.fillUp()) return;
+    } catch (error) {
+      onFault(error);
+    }
+    await clock.sleep(FEED_MS, signal);
+  }
+}
+
 /** The store must hold as many rows as were read: a run with fewer must not call itself complete. */
-async function checkTotal(store: Store, runId: string, read: number): Promise<void> {
+async function checkTotal(store: Store, request: ReadRequest, read: number): Promise<void> {
+  const { runId } = request.run;
   const run = await store.getRun(runId);
   if (run === undefined) return;
-  const stored = Object.values(run.counts).reduce((sum, count) => sum + count, 0);
-  if (stored !== read) {
-    throw new TraceloadError("bug", `${read} rows were read, but the store holds ${stored} of run ${runId}`);
+  const stored = rowsRead(run.counts);
+  if (stored === read) return;
+  if (request.carriedOn !== undefined) {
+    const names = run.sources.join(", ");
+    throw new TraceloadError(
+      "source_changed",
+      `${names}: ${read} rows now, but run ${runId} had read ${stored}`,
+    );
   }
+  throw new TraceloadError("bug", `${read} rows were read, but the store holds ${stored} of run ${runId}`);
 }
 
 async function handOver({ store, queues, onFault }: ImportParts, runId: string): Promise<void> {
   await store.changeRun(runId, { owner: null }, RUNNING_STATES);
   // The queue fails fast while its server is away. Workers ask for the end of runs that nobody owns themselves.
   await queues.requestFinish(runId).catch(onFault);
+}
+
+function takenUp(runId: string): TraceloadError {
+  return new TraceloadError("run_state", `run ${runId} was taken up by another process meanwhile`, {
+    next: `traceload status ${runId}`,
+  });
 }
 
 async function waitOrAbort(clock: Clock, signal: AbortSignal | undefined): Promise<void> {

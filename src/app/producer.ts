@@ -15,6 +15,8 @@ export interface ProducerOptions {
   sources: OpenedSources;
   /** Rows waiting in the queue, at most (give or take one batch). */
   highWaterRows: number;
+  /** Of a run that is carried on: what it holds already. */
+  held?: HeldRows;
   onFault: (error: unknown) => void;
 }
 
@@ -24,28 +26,42 @@ export const HELD = "held";
 const POLL_MS = 100;
 const RESEND_MS = 500;
 
+/** The rows of a run that was carried on. */
+export interface HeldRows {
+  /** Those of the rows that the run does not hold yet, with the numbers that they get in it. */
+  withoutHeld(rows: NewRow[]): Promise<NewRow[]>;
+  /** How many of the rows that were asked about it does hold. */
+  passedOver(): number;
+}
+
 /**
- * Resolves with the number of rows read when all of every source is stored and enqueued. Rejects with the signal's
- * reason when it aborts, and with the source's fault; the rows before it are in. Calling it anew for the same run and
- * sources changes nothing for rows that are stored already.
+ * Resolves with the number of rows that were read and that the store holds, when all of every source is stored and
+ * enqueued. Rejects with the signal's reason when it aborts, and with the source's fault; the rows before it are in.
+ * Calling it anew for the same run and sources changes nothing for rows that are stored already.
  */
 export async function produce(options: ProducerOptions, signal: AbortSignal): Promise<number> {
-  const { store, queue, clock, runId, origin, highWaterRows } = options;
+  const { store, queue, clock, runId, origin, highWaterRows, held } = options;
   let read = 0;
+  let stored = 0;
   for await (const batch of options.sources.rows(signal)) {
     while ((await retryUntilDone(options, signal, () => queue.backlog())) >= highWaterRows) {
       await clock.sleep(POLL_MS, signal);
     }
     if (read === 0) requireGroups(batch);
-    const rows = batch.map((sourceRow, index) => newRow(origin, sourceRow, read + 1 + index));
+    const numbered = batch.map((sourceRow, index) =>
+      newRow(origin, sourceRow, sourceRow.row ?? read + 1 + index),
+    );
+    read += batch.length;
+    const rows = held === undefined ? numbered : await held.withoutHeld(numbered);
+    if (rows.length === 0) continue;
     await markKnown(store, rows);
     await store.putRows(runId, rows);
     const jobs = rows.filter((row) => row.status === "queued").map((row) => rowJob(row, 0));
     if (jobs.length > 0) await retryUntilDone(options, signal, () => queue.enqueue(jobs));
-    read += rows.length;
+    stored += rows.length;
     signal.throwIfAborted();
   }
-  return read;
+  return stored + (held?.passedOver() ?? 0);
 }
 
 /** Throws `source_columns` when no row of the first batch names a group: that is a flag forgotten, not bad rows. */

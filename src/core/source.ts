@@ -9,6 +9,8 @@ export interface SourceRow {
   datasetGroupId: string;
   traceId: string;
   spanId: string;
+  /** The row's number, where it has one already (rows of an earlier run); else they are numbered as they come. */
+  row?: number;
   /** Why the row can never be sent; undefined for a good row. */
   invalid: { code: string; message: string } | undefined;
 }

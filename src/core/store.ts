@@ -111,7 +111,7 @@ export interface RunChange {
 
 /** A row as the producer hands it over. Texts are exactly as the source wrote them. */
 export interface NewRow {
-  /** Counts from 1 within the run, in input order. */
+  /** Counts from 1 within the run, in input order; a rerun's rows keep the numbers of its parent's, with gaps. */
   row: number;
   /** Index into the run's sources. */
   source: number;
