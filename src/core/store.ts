@@ -491,7 +491,7 @@ export interface Limiter {
   noteAnswers(request: { limiter: string; answered: number; refused: number }): Promise<PaceRecord>;
   /**
    * Puts a ceiling on the limiter's rate, beside what its senders ask for; undefined lifts it. It holds from the next
-   * slot on that is reserved. Refused (`false`) when another pace was set since `version`; so is a repeat.
+   * slot on that is reserved. Refused (`false`) when another pace was set since `version`.
    */
   setPace(request: {
     limiter: string;

@@ -6,14 +6,22 @@ import { afterAll, beforeAll, describe } from "vitest";
 import type { Store } from "../../src/core/store.ts";
 import { claimContract } from "./claim.ts";
 import { concurrencyContract } from "./concurrency.ts";
+import { decisionsContract } from "./decisions.ts";
+import { gateContract } from "./gate.ts";
 import { groupsContract } from "./groups.ts";
 import { interleavingsContract } from "./interleavings.ts";
 import { leasesContract } from "./leases.ts";
 import { limiterContract } from "./limiter.ts";
+import { paceContract } from "./pace.ts";
+import { portableContract } from "./portable.ts";
+import { portableGroupsContract } from "./portable-groups.ts";
 import { rowsContract } from "./rows.ts";
+import { runChangesContract } from "./run-changes.ts";
 import { runsContract } from "./runs.ts";
 import { settleContract } from "./settle.ts";
+import { standingContract } from "./standing.ts";
 import { sweepContract } from "./sweep.ts";
+import { verdictsContract } from "./verdicts.ts";
 
 export interface OpenedStore {
   store: Store;
@@ -66,13 +74,21 @@ export function storeContract(
 
     leasesContract(subject);
     runsContract(subject);
+    runChangesContract(subject);
     rowsContract(subject);
     groupsContract(subject);
     claimContract(subject);
     settleContract(subject);
     sweepContract(subject);
+    standingContract(subject);
+    gateContract(subject);
+    verdictsContract(subject);
+    decisionsContract(subject);
+    portableContract(subject);
+    portableGroupsContract(subject);
     concurrencyContract(subject, interleavings);
     interleavingsContract(subject, interleavings);
+    paceContract(subject);
     limiterContract(subject);
   });
 }

@@ -1,4 +1,5 @@
 /** The in-memory store's limiter: slots, pauses, and the pace that holds for all senders. */
+import { isDeepStrictEqual } from "node:util";
 import type { Limiter } from "../../src/core/store.ts";
 import { limiterOf, type MemoryState } from "./memory-state.ts";
 
@@ -36,8 +37,9 @@ export function memoryLimiter(state: MemoryState): Limiter {
     },
     async setPace({ limiter: name, version, ceilingPerSecond, memory }) {
       const limiter = limiterOf(state, name);
-      if (limiter.pace.version !== version) return false;
-      limiter.pace = structuredClone({ version: version + 1, ceilingPerSecond, memory });
+      const next = structuredClone({ version: version + 1, ceilingPerSecond, memory });
+      if (limiter.pace.version !== version) return isDeepStrictEqual(limiter.pace, next);
+      limiter.pace = next;
       return true;
     },
     async pauseLimiter(name, ms) {
