@@ -24,6 +24,7 @@ import { startSandbox, type Sandbox } from "./sandbox/server.ts";
 import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
 import { readSnapshot, type Snapshot, writeSnapshots } from "./wire/snapshot.ts";
 import { openStoreConnection, parseStoreUrl, storeExists } from "./wire/store-connection.ts";
+import { targetOrigin } from "./wire/origin.ts";
 import { proxyFor } from "./wire/proxy.ts";
 import { packageVersion } from "./wire/version.ts";
 
@@ -39,9 +40,6 @@ export interface Target {
   ratePerSecond: number | undefined;
   close(): Promise<void>;
 }
-
-/** The sandbox has one name whatever its port, so that rows sent to it are known again the next day. */
-const SANDBOX_ORIGIN = "sandbox";
 
 /** Starts the sandbox if that is what was asked for. Throws `key_missing` or `config_invalid`. */
 export async function openTarget(
@@ -60,7 +58,7 @@ export async function openTarget(
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     readTimeoutMs: Math.min(settings.timeout, 30_000),
   });
-  const origin = sandbox === undefined ? new URL(baseUrl).origin : SANDBOX_ORIGIN;
+  const origin = targetOrigin(settings);
   const unlimited = sandbox !== undefined && origins.rate === "default";
   return {
     api,

@@ -15,7 +15,21 @@ export function readEndpoint(settings: {
   apiKey: string;
   proxy?: string | undefined;
 }): Endpoint {
-  const base = parseHttpUrl(settings.baseUrl, "base URL");
+  const base = readBaseUrl(settings.baseUrl);
+  return {
+    base,
+    pathPrefix: base.pathname.replace(/\/+$/u, ""),
+    apiKey: checkKey(settings.apiKey),
+    proxy:
+      settings.proxy === undefined || settings.proxy === ""
+        ? undefined
+        : parseHttpUrl(settings.proxy, "proxy's URL"),
+  };
+}
+
+/** Throws `config_invalid`; the message never holds a password. */
+export function readBaseUrl(text: string): URL {
+  const base = parseHttpUrl(text, "base URL");
   if (base.username !== "" || base.password !== "") {
     throw new TraceloadError(
       "config_invalid",
@@ -34,15 +48,7 @@ export function readEndpoint(settings: {
       },
     );
   }
-  return {
-    base,
-    pathPrefix: base.pathname.replace(/\/+$/u, ""),
-    apiKey: checkKey(settings.apiKey),
-    proxy:
-      settings.proxy === undefined || settings.proxy === ""
-        ? undefined
-        : parseHttpUrl(settings.proxy, "proxy's URL"),
-  };
+  return base;
 }
 
 function parseHttpUrl(text: string, what: string): URL {
