@@ -1,20 +1,21 @@
 /**
- * Opening a group's draft before its first row is sent: listed, created from the last published version if there is
- * none, waited for until it is seeded, and counted. No row ever opens a draft: the first one's answer could be lost,
- * and with it the knowledge which draft the rows are in.
+ * A group's draft: opened before its first row is sent (listed, created from the last published version if there is
+ * none, waited for until it is seeded, counted), and watched while rows land in it. No row ever opens a draft: the
+ * first one's answer could be lost, and with it the knowledge which draft the rows are in.
  */
 import type { Api, ApiAnswer, ApiFailureKind, DatasetVersion } from "../core/api.ts";
 import type { Clock } from "../core/clock.ts";
 import { groupKey } from "../core/row.ts";
-import type { Group, LeaseId, Store } from "../core/store.ts";
+import type { Group, Store } from "../core/store.ts";
+import type { GroupLocks } from "./group-locks.ts";
 
 export interface DraftsOptions {
-  store: Pick<Store, "getGroup" | "lockGroup" | "unlockGroup" | "setGroup" | "pauseLimiter">;
+  store: Pick<Store, "getGroup" | "setGroup" | "sweep" | "pauseLimiter">;
   api: Pick<Api, "listDatasets" | "createDraft" | "countRows">;
   clock: Clock;
   /** Reads count against the rate, too. */
   takeSlot: (signal: AbortSignal) => Promise<void>;
-  owner: () => LeaseId;
+  locks: GroupLocks;
   run: { origin: string; createdAt: number; limiter: string };
   /** Attempts of one read before the run is halted. */
   maxAttempts: number;
@@ -23,6 +24,8 @@ export interface DraftsOptions {
   /** The run cannot go on: no key, no rights, no API. */
   halt: (code: string, message: string) => Promise<void>;
   warn: (message: string) => Promise<void>;
+  /** Told once for each change, after the new draft has been taken in; `message` names both drafts. */
+  onDraftChange: (message: string) => Promise<void>;
 }
 
 export interface Drafts {
@@ -31,13 +34,22 @@ export interface Drafts {
    * once per run and group; later calls cost nothing. Rejects only when the signal aborts.
    */
   prepare(datasetGroupId: number, signal: AbortSignal): Promise<void>;
+  /**
+   * To be told of the draft that each confirmed row is in. One that is not the group's makes the group's be looked up
+   * anew; resolves when that is done. Never rejects; an abort leaves the look to whoever sees it next.
+   */
+  saw(datasetGroupId: number, draftDatasetId: number, signal: AbortSignal): Promise<void>;
 }
 
 const DRAFT_VERSION = -1;
-const LOCK_MS = 30_000;
 const SEED_POLL_MS = 500;
-/** A draft whose copy stands still for this long is taken as it is, with a warning. */
+/** A draft whose copy stands still for this long is taken as it is, uncounted and with a warning. */
 const SEED_STALL_MS = 120_000;
+/** The same for a draft that was there: its rows may be fewer because somebody removed some. */
+const FOUND_STALL_MS = 10_000;
+const STILL_POLL_MS = 100;
+/** How long a group's requests under way are awaited, so that a new draft can be counted between two of them. */
+const STILL_PATIENCE_MS = 10_000;
 
 /** The endpoints around drafts are not open to this key, or not there: rows find the draft out by themselves. */
 const NOT_ALLOWED: ReadonlySet<ApiFailureKind> = new Set([
@@ -50,6 +62,8 @@ const NOT_ALLOWED: ReadonlySet<ApiFailureKind> = new Set([
 export function makeDrafts(options: DraftsOptions): Drafts {
   const ready = new Map<number, Promise<void>>();
   const settled = new Set<number>();
+  const watched = new Map<number, number>();
+  const looking = new Map<number, Promise<void>>();
   return {
     prepare: async (datasetGroupId, signal) => {
       if (settled.has(datasetGroupId)) return;
@@ -61,6 +75,21 @@ export function makeDrafts(options: DraftsOptions): Drafts {
           () => settled.add(datasetGroupId),
           () => ready.delete(datasetGroupId),
         );
+      }
+      await pending;
+    },
+    saw: async (datasetGroupId, draftDatasetId, signal) => {
+      if (watched.get(datasetGroupId) === draftDatasetId) return;
+      let pending = looking.get(datasetGroupId);
+      if (pending === undefined) {
+        pending = new Opening(options, datasetGroupId, signal).follow(draftDatasetId).then(
+          (seen) => {
+            watched.set(datasetGroupId, seen);
+          },
+          () => undefined,
+        );
+        looking.set(datasetGroupId, pending);
+        void pending.then(() => looking.delete(datasetGroupId));
       }
       await pending;
     },
@@ -81,33 +110,67 @@ class Opening {
   }
 
   async run(): Promise<void> {
-    const { store, clock, run } = this.#options;
+    const { store, locks, run } = this.#options;
+    const isOpened = ({ phase, checkedAt }: Group) => phase !== "new" && (checkedAt ?? 0) >= run.createdAt;
+    if (isOpened(await store.getGroup(this.#key))) return;
+    await locks.hold(this.#key, this.#signal, async () => {
+      // Another process may have opened it before the gate was ours.
+      const group = await store.getGroup(this.#key);
+      if (!isOpened(group)) await this.#open(group);
+    });
+  }
+
+  /** A row has landed in a draft that may not be the group's: answers the draft that rows land in now. */
+  async follow(seen: number): Promise<number> {
+    const { store, api, locks } = this.#options;
+    const known = await store.getGroup(this.#key);
+    if (known.draftDatasetId === seen || known.draftDatasetId === undefined) return seen;
+    const change = await locks.hold(this.#key, this.#signal, async () => {
+      const group = await this.#standStill();
+      const old = group.draftDatasetId;
+      if (old === seen || old === undefined) return { draft: seen, old };
+      const listed = await this.#ask(() => api.listDatasets(this.#datasetGroupId, { signal: this.#signal }));
+      // Where drafts cannot be listed, what the server said last is all there is to know.
+      const draft = listed.ok ? (draftOf(listed.value) ?? seen) : seen;
+      if (draft === old) return { draft, old };
+      const quiet = listed.ok && group.phase === "open" && group.sending + group.unknown === 0;
+      const baseline = quiet ? await this.#baseline(draft) : undefined;
+      await store.setGroup(this.#key, {
+        phase: group.phase === "solo" ? "solo" : "open",
+        draftDatasetId: draft,
+        baseline,
+      });
+      return { draft, old };
+    });
+    if (change.old !== undefined && change.draft !== change.old) {
+      await this.#options.onDraftChange(
+        `dataset group ${this.#datasetGroupId}: draft ${change.old} was published or removed meanwhile; rows go to draft ${change.draft} now`,
+      );
+    }
+    return change.draft;
+  }
+
+  /** The group when nothing of it is on its way, or as it is after a while. */
+  async #standStill(): Promise<Group> {
+    const { store, clock } = this.#options;
+    const since = clock.monotonicMs();
     for (;;) {
-      const owner = this.#options.owner();
-      const isOpened = ({ phase, checkedAt }: Group) => phase !== "new" && (checkedAt ?? 0) >= run.createdAt;
-      if (isOpened(await store.getGroup(this.#key))) return;
-      if (await store.lockGroup(this.#key, owner, LOCK_MS)) {
-        try {
-          // Another process may have opened it between the look and the lock; a baseline read now would be too high.
-          const group = await store.getGroup(this.#key);
-          if (isOpened(group)) return;
-          await this.#open(owner, group.sending + group.unknown === 0, group.draftDatasetId);
-          return;
-        } finally {
-          await store.unlockGroup(this.#key, owner);
-        }
-      }
-      await clock.sleep(200, this.#signal);
+      await store.sweep();
+      const group = await store.getGroup(this.#key);
+      if (group.sending === 0 || clock.monotonicMs() - since > STILL_PATIENCE_MS) return group;
+      await clock.sleep(STILL_POLL_MS, this.#signal);
     }
   }
 
-  async #open(owner: LeaseId, quiet: boolean, knownDraftId: number | undefined): Promise<void> {
+  /** With the gate closed, a group of which nothing is sending or unknown stays so: only then is it counted. */
+  async #open(group: Group): Promise<void> {
     const { api } = this.#options;
     const listed = await this.#ask(() => api.listDatasets(this.#datasetGroupId, { signal: this.#signal }));
     if (!listed.ok) return this.#withoutDraft(listed.message);
+    const source = lastPublished(listed.value);
     let draft = draftOf(listed.value);
+    const found = draft !== undefined;
     if (draft === undefined) {
-      const source = lastPublished(listed.value);
       const request = { datasetGroupId: this.#datasetGroupId, sourceDatasetId: source?.id };
       const created = await this.#ask(() => api.createDraft(request, { signal: this.#signal }));
       // No version and no draft to be had: the group does not exist, and the first row's answer will say so.
@@ -119,14 +182,18 @@ class Opening {
       if (draft === undefined && created.ok) draft = created.value.draftDatasetId;
       // There is a draft, says the server, and shows none: rows must not be the ones to open another.
       if (draft === undefined) return this.#withoutDraft(created.ok ? "it is not listed" : created.message);
-      if (draft !== undefined && source !== undefined) await this.#awaitSeed(owner, draft, source.id);
     }
-    await this.#setOpen(draft, quiet && draft !== knownDraftId ? await this.#baseline(draft) : undefined);
+    const quiet = group.sending + group.unknown === 0;
+    // A draft that was counted before had been seeded before.
+    const seededBefore = group.draftDatasetId === draft && group.baseline !== undefined;
+    const mustWait = source !== undefined && !seededBefore && (!found || quiet);
+    const seeded =
+      !mustWait || (await this.#awaitSeed(draft, source.id, found ? FOUND_STALL_MS : SEED_STALL_MS));
+    await this.#setOpen(draft, quiet && seeded ? await this.#baseline(draft) : undefined);
   }
 
   /** Rows in the draft before ours. Only while nothing of the group is in flight does it mean that. */
-  async #baseline(draft: number | undefined): Promise<number | undefined> {
-    if (draft === undefined) return undefined;
+  async #baseline(draft: number): Promise<number | undefined> {
     const count = await this.#ask(() => this.#options.api.countRows(draft, { signal: this.#signal }));
     return count.ok ? count.value : undefined;
   }
@@ -143,25 +210,28 @@ class Opening {
     await store.setGroup(this.#key, { phase: "solo", draftDatasetId: undefined, baseline: undefined });
   }
 
-  /** Rows of the published version are copied behind our back; a baseline read before the end would be too low. */
-  async #awaitSeed(owner: LeaseId, draftId: number, sourceId: number): Promise<void> {
-    const { store, api, clock, warn } = this.#options;
+  /**
+   * Rows of the published version are copied behind our back; a baseline read before the end would be too low. Answers
+   * whether the draft has them all.
+   */
+  async #awaitSeed(draftId: number, sourceId: number, stallMs: number): Promise<boolean> {
+    const { api, clock, warn } = this.#options;
     const wanted = await this.#ask(() => api.countRows(sourceId, { signal: this.#signal }));
-    if (!wanted.ok) return;
+    if (!wanted.ok) return false;
     let last = -1;
     let movedAt = clock.monotonicMs();
     for (;;) {
       const seeded = await this.#ask(() => api.countRows(draftId, { signal: this.#signal }));
-      if (!seeded.ok || seeded.value >= wanted.value) return;
+      if (!seeded.ok) return false;
+      if (seeded.value >= wanted.value) return true;
       if (seeded.value !== last) movedAt = clock.monotonicMs();
       last = seeded.value;
-      if (clock.monotonicMs() - movedAt > SEED_STALL_MS) {
+      if (clock.monotonicMs() - movedAt > stallMs) {
         await warn(
-          `dataset group ${this.#datasetGroupId}: the draft stands at ${last} of ${wanted.value} copied rows; going on`,
+          `dataset group ${this.#datasetGroupId}: the draft stands at ${last} of the published version's ${wanted.value} rows; going on without a count to verify by, so rows that end unknown stay held`,
         );
-        return;
+        return false;
       }
-      await store.lockGroup(this.#key, owner, LOCK_MS);
       await clock.sleep(SEED_POLL_MS, this.#signal);
     }
   }
@@ -191,11 +261,12 @@ class Opening {
   }
 }
 
-function draftOf(versions: readonly DatasetVersion[]): number | undefined {
+/** The id of the draft among the versions. */
+export function draftOf(versions: readonly DatasetVersion[]): number | undefined {
   return versions.find((version) => version.versionNumber === DRAFT_VERSION)?.id;
 }
 
-function lastPublished(versions: readonly DatasetVersion[]): DatasetVersion | undefined {
+export function lastPublished(versions: readonly DatasetVersion[]): DatasetVersion | undefined {
   return versions
     .filter((version) => version.versionNumber > 0)
     .reduce<DatasetVersion | undefined>(

@@ -1,11 +1,15 @@
 /**
- * Ends a run. A run is over only when every row that was read has a result: lost jobs are queued anew, and after a
- * stop the rows that were not sent become unprocessed, once nothing of the run is in flight any more.
+ * Ends a run. A run is over only when every row that was read has a result, and the server was asked about those that
+ * are unknown: lost jobs are queued anew, and after a stop the rows that were not sent become unprocessed, once nothing
+ * of the run is in flight any more.
  */
 import type { RunQueue } from "../core/queue.ts";
-import { RUNNING_STATES, type StatusCounts, zeroCounts } from "../core/status.ts";
+import { ACTIVE_STATES, RUNNING_STATES, type StatusCounts, zeroCounts } from "../core/status.ts";
 import type { Run, Store, StoredRow } from "../core/store.ts";
+import type { Clock } from "../core/clock.ts";
 import { type Feed, startFeed, storedRowKey } from "./feed.ts";
+import type { Verifier } from "./verify.ts";
+import { makeRounds } from "./verify-rounds.ts";
 
 export interface FinisherOptions {
   store: Pick<Store, "getRun" | "changeRun" | "readRows" | "lookup" | "markUnprocessed" | "sweep">;
@@ -17,6 +21,8 @@ export interface FinisherOptions {
   maxErrors: { rows: number | undefined; percent: number | undefined } | undefined;
   /** Counts that `maxErrors` does not look at: those of a run that is carried on, from before. */
   errorsSince?: StatusCounts;
+  /** How the server is asked before the run ends; undefined: it is not. */
+  verifying?: { makeVerifier: (run: Run) => Verifier; clock: Clock };
   /** Told when the queue is out of reach: what it was asked for is then left to the next step. */
   onFault: (error: unknown) => void;
 }
@@ -27,6 +33,12 @@ export interface Finisher {
    * row has its result and the queue is gone. Safe to repeat, and to call from several processes.
    */
   step(): Promise<{ run: Run | undefined; over: boolean }>;
+  /** Whether a step has begun to ask the server, and the answer is still to come. */
+  isAsking(): boolean;
+  /** How long until the server is asked about rows again that may still arrive; undefined while none are waited for. */
+  waitingMs(): number | undefined;
+  /** Ends what steps have begun: the asking. The run stays as it is. */
+  close(): Promise<void>;
 }
 
 const PAGE_ROWS = 1_000;
@@ -39,27 +51,33 @@ export function makeFinisher(options: FinisherOptions): Finisher {
   let generation = Date.now() % 1_000_000;
   let quietSteps = 0;
   let feed: Feed | undefined;
+  const { onFault, verifying } = options;
+  const rounds = verifying && makeRounds({ store, runId, onFault, ...verifying });
 
   const step = async () => {
     const run = await store.getRun(runId);
     if (run === undefined) return { run, over: true };
-    if (!RUNNING_STATES.includes(run.state)) {
+    if (!ACTIVE_STATES.includes(run.state)) {
       feed = undefined;
+      await rounds?.close();
       return { run, over: await windDown(run) };
     }
-    if (tooManyErrors(run.counts, options)) {
+    if (RUNNING_STATES.includes(run.state) && tooManyErrors(run.counts, options)) {
       const halt = { code: "too_many_errors", message: "more rows went wrong than --max-errors allows" };
       await store.changeRun(runId, { state: "stopped", halt }, RUNNING_STATES);
       return { run, over: false };
     }
     if (!run.sourceComplete) return { run, over: false };
-    if (run.counts.queued > 0) {
+    if (run.counts.queued > 0 && rounds?.isAsking() !== true) {
+      // Rows that turned out to be absent, and those released late, go on their way again.
+      if (run.state === "verifying") await store.changeRun(runId, { state: "draining" }, ["verifying"]);
       await revive(run);
       return { run, over: false };
     }
+    if (rounds !== undefined && (await rounds.step(run)) !== "over") return { run, over: false };
     // The queue first: a run that is finished is looked at no more.
     if (!(await onQueue(() => queue.remove()))) return { run, over: false };
-    await store.changeRun(runId, { state: "finished", finished: true }, RUNNING_STATES);
+    await store.changeRun(runId, { state: "finished", finished: true }, ACTIVE_STATES);
     return { run: await store.getRun(runId), over: true };
   };
 
@@ -134,7 +152,14 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     }
   };
 
-  return { step };
+  return {
+    step,
+    isAsking: () => rounds?.isAsking() === true,
+    waitingMs: () => rounds?.waitingMs(),
+    close: async () => {
+      await rounds?.close();
+    },
+  };
 }
 
 function tooManyErrors(

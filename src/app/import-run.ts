@@ -9,6 +9,7 @@ import { startFeed } from "./feed.ts";
 import { makeFinisher, type FinisherOptions } from "./finisher.ts";
 import type { Presence } from "./presence.ts";
 import { type HeldRows, produce } from "./producer.ts";
+import type { Verifier } from "./verify.ts";
 
 /** This process's work on one run. */
 export interface RunWorker {
@@ -22,6 +23,8 @@ export interface ImportParts {
   presence: Presence;
   clock: Clock;
   startRunWorker(run: Run): Promise<RunWorker>;
+  /** Undefined: runs end without asking the server. */
+  makeVerifier?: (run: Run) => Verifier;
   onFault: (error: unknown) => void;
 }
 
@@ -65,7 +68,7 @@ export async function importRun(
   parts: ImportParts,
   request: ImportRequest,
   signal: AbortSignal,
-  onProgress: (run: Run) => void,
+  onProgress: (run: Run, waitingMs?: number) => void,
 ): Promise<RunEnd> {
   const { store, presence } = parts;
   const run = await store.createRun({ ...request.run, owner: presence.owner() });
@@ -78,7 +81,7 @@ export async function conductRun(
   parts: ImportParts,
   request: WorkRequest & { run: Run; carriedOn: CarriedOn | undefined },
   signal: AbortSignal,
-  onProgress: (run: Run) => void,
+  onProgress: (run: Run, waitingMs?: number) => void,
 ): Promise<RunEnd> {
   const { store, queues, presence, clock } = parts;
   const { runId } = request.run;
@@ -93,6 +96,7 @@ export async function conductRun(
     highWaterRows: request.highWaterRows,
     maxErrors: request.maxErrors,
     ...(request.carriedOn === undefined ? {} : { errorsSince: request.carriedOn.counts }),
+    ...(parts.makeVerifier === undefined ? {} : { verifying: { makeVerifier: parts.makeVerifier, clock } }),
     onFault: parts.onFault,
   });
   const reading = new AbortController();
@@ -118,13 +122,13 @@ export async function conductRun(
   try {
     for (;;) {
       if (refused !== undefined) throw refused.error;
-      if (signal.aborted) await store.changeRun(runId, { state: "interrupted" }, RUNNING_STATES);
+      if (signal.aborted) await store.changeRun(runId, { state: "interrupted" }, ACTIVE_STATES);
       owners.add(presence.owner());
       const seen = await finisher.step();
       if (seen.run === undefined)
         throw new TraceloadError("run_not_found", `run ${runId} was removed meanwhile`);
       run = seen.run;
-      onProgress(run);
+      onProgress(run, finisher.waitingMs());
       if (run.owner !== presence.owner() && ACTIVE_STATES.includes(run.state)) {
         // Our own lease may have been lost; a living owner that was never us has taken the run up.
         if (run.ownerAlive && !owners.has(run.owner)) throw takenUp(runId);
@@ -147,6 +151,7 @@ export async function conductRun(
   } finally {
     beginStop();
     await Promise.all([stopping, producing]);
+    await finisher.close();
     await queue.close();
   }
   return { run: (await store.getRun(runId)) ?? run, fault: await producing };

@@ -1,17 +1,20 @@
 /** What `traceload worker` does: finds the runs of its store by itself, helps with each, and ends those left to it. */
 import type { Clock } from "../core/clock.ts";
-import { RUNNING_STATES } from "../core/status.ts";
+import { ACTIVE_STATES } from "../core/status.ts";
 import type { Run, Store } from "../core/store.ts";
 import type { Queues, QueueWorker } from "../core/queue.ts";
 import { makeFinisher, type Finisher } from "./finisher.ts";
 import type { RunWorker } from "./import-run.ts";
 import { parseRunOptions } from "./run-options.ts";
+import type { Verifier } from "./verify.ts";
 
 export interface ServeParts {
   store: Store;
   queues: Queues;
   clock: Clock;
   startRunWorker: (run: Run) => Promise<RunWorker>;
+  /** Undefined: runs end without asking the server. */
+  makeVerifier?: (run: Run) => Verifier;
   /** Starts serving the control queue; `finishStep` answers whether the run is over. */
   startControlWorker: (finishStep: (runId: string) => Promise<boolean>) => Promise<QueueWorker>;
   /** The runs this process may serve: those of its own API origin and key. */
@@ -24,6 +27,7 @@ export interface ServeParts {
 }
 
 const POLL_MS = 1_000;
+const ASKING_STEP_MS = 500;
 
 /** Resolves when `signal` aborted and all rows in flight have ended. */
 export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise<void> {
@@ -42,13 +46,24 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
       const queue = queues.runQueue(runId);
       const { maxErrors } = parseRunOptions(runId, run.options);
       const limits = maxErrors && { rows: maxErrors.rows, percent: maxErrors.percent };
-      const finisher = makeFinisher({ store, queue, runId, maxErrors: limits, onFault });
-      entry = { finisher, busy: false, close: () => queue.close() };
+      const { makeVerifier } = parts;
+      const verifying = makeVerifier === undefined ? {} : { verifying: { makeVerifier, clock } };
+      const finisher = makeFinisher({ store, queue, runId, maxErrors: limits, onFault, ...verifying });
+      const close = async () => {
+        await finisher.close();
+        await queue.close();
+      };
+      entry = { finisher, busy: false, close };
       finishers.set(runId, entry);
     }
     entry.busy = true;
     try {
-      const { over } = await entry.finisher.step();
+      let { over } = await entry.finisher.step();
+      // Who has begun to ask the server stays with it: another worker would begin anew.
+      while (!over && entry.finisher.isAsking() && !signal.aborted) {
+        await clock.sleep(ASKING_STEP_MS);
+        ({ over } = await entry.finisher.step());
+      }
       if (over) await closeFinisher(runId);
       return over;
     } finally {
@@ -85,7 +100,7 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
   };
 
   const look = async (): Promise<void> => {
-    const runs = (await store.listRuns({ states: RUNNING_STATES })).filter(isMine);
+    const runs = (await store.listRuns({ states: ACTIVE_STATES })).filter(isMine);
     // One run's trouble is none of the others'.
     for (const run of runs) await help(run).catch(onFault);
     const running = new Set(runs.map((run) => run.runId));

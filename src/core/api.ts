@@ -21,6 +21,14 @@ export interface DatasetVersion {
   versionNumber: number;
 }
 
+/** What a search in a dataset's rows found. Cells stand in the order of the columns; what is no text is undefined. */
+export interface FoundRows {
+  columns: string[];
+  rows: (string | undefined)[][];
+  /** Whether these are all rows that match. */
+  complete: boolean;
+}
+
 export type ApiFailureKind =
   | "unauthorized"
   | "forbidden"
@@ -66,5 +74,10 @@ export interface Api {
   ): Promise<ApiAnswer<{ draftDatasetId: number }>>;
   /** `total` of `GET /api/public/v2/datasets/{id}/rows?per_page=1`. */
   countRows(datasetId: number, call?: ApiCall): Promise<ApiAnswer<number>>;
+  /**
+   * `GET /api/public/v2/datasets/{id}/rows?q=`, its first page of 100. The search looks for the text anywhere in a
+   * row's cells: whether a cell equals it is for the caller to see.
+   */
+  findRows(datasetId: number, text: string, call?: ApiCall): Promise<ApiAnswer<FoundRows>>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The API over HTTP: addresses, headers and bodies of the four calls. How they travel is exchange.ts's. */
+/** The API over HTTP: addresses, headers and bodies of the five calls. How they travel is exchange.ts's. */
 import type { Api, ApiAnswer, ApiCall, DatasetVersion } from "../core/api.ts";
 import type { AttemptSignal } from "../core/outcome.ts";
 import type { z } from "zod";
@@ -7,7 +7,7 @@ import { readEndpoint } from "./endpoint.ts";
 import { exchange, type ExchangeRequest } from "./exchange.ts";
 import { createLanes, DEFAULT_KEEP_ALIVE_MS } from "./lanes.ts";
 import { readAnswer } from "./read-answer.ts";
-import { createdDraft, datasetPage, rowCount } from "./wire-shapes.ts";
+import { createdDraft, datasetPage, foundRows, rowCount } from "./wire-shapes.ts";
 
 export interface ApiOptions {
   /** `https://host`, with or without a path before the API's own. */
@@ -143,6 +143,17 @@ export function createApi(options: ApiOptions): Api {
     async countRows(datasetId, call) {
       const answer = await read({ path: `/datasets/${datasetId}/rows?page=1&per_page=1` }, rowCount, call);
       return answer.ok ? { ...answer, value: answer.value.total } : answer;
+    },
+
+    async findRows(datasetId, text, call) {
+      const path = `/datasets/${datasetId}/rows?page=1&per_page=${PAGE_SIZE}&q=${encodeURIComponent(text)}`;
+      const answer = await read({ path }, foundRows, call);
+      if (!answer.ok) return answer;
+      const { columns, rows, total } = answer.value;
+      const texts = rows.map((row) =>
+        row.map(({ value }) => (typeof value === "string" ? value : undefined)),
+      );
+      return { ...answer, value: { columns, rows: texts, complete: total <= rows.length } };
     },
 
     close: () => lanes.close(),

@@ -17,4 +17,11 @@ export const datasetPage = z.object({
 
 export const rowCount = z.object({ total: z.int().nonnegative() });
 
+/** A cell's value may be anything; only texts are looked at. */
+export const foundRows = z.object({
+  columns: z.array(z.string()),
+  rows: z.array(z.array(z.object({ value: z.unknown() }))),
+  total: z.int().nonnegative(),
+});
+
 export const createdDraft = z.object({ draft_dataset_id: id });

@@ -1,5 +1,12 @@
 /** An API that answers from a script, and remembers what it was asked. */
-import type { AddTraceOptions, Api, ApiAnswer, ApiFailureKind, DatasetVersion } from "../../src/core/api.ts";
+import type {
+  AddTraceOptions,
+  Api,
+  ApiAnswer,
+  ApiFailureKind,
+  DatasetVersion,
+  FoundRows,
+} from "../../src/core/api.ts";
 import type { AttemptSignal } from "../../src/core/outcome.ts";
 import type { Row } from "../../src/core/row.ts";
 
@@ -17,6 +24,7 @@ export interface ScriptedApi extends Api {
     sourceDatasetId: number | undefined;
   }) => Reply<ApiAnswer<{ draftDatasetId: number }>>;
   onCountRows: (datasetId: number) => Reply<ApiAnswer<number>>;
+  onFindRows: (datasetId: number, text: string) => Reply<ApiAnswer<FoundRows>>;
 }
 
 export const DRAFT_ID = 501;
@@ -31,6 +39,7 @@ export function scriptedApi(): ScriptedApi {
     onListDatasets: (group) => ok([{ id: DRAFT_ID, datasetGroupId: group ?? 42, versionNumber: -1 }]),
     onCreateDraft: () => failure("server_error"),
     onCountRows: () => ok(0),
+    onFindRows: () => ok({ columns: [], rows: [], complete: true }),
     addTrace: async (row, options) => {
       calls.push(`add ${row.traceId}`);
       if (options.signal?.aborted === true) return { phase: "before-header", cause: "given up" };
@@ -50,6 +59,10 @@ export function scriptedApi(): ScriptedApi {
     countRows: async (dataset) => {
       calls.push(`count ${dataset}`);
       return api.onCountRows(dataset);
+    },
+    findRows: async (dataset, text) => {
+      calls.push(`find ${text} in ${dataset}`);
+      return api.onFindRows(dataset, text);
     },
     close: async () => undefined,
   };
