@@ -112,6 +112,18 @@ export const SETTINGS = {
   grace: setting("sending", durationMs, "how long a trace that is not found may take to appear", {
     default: "0s",
   }),
+  onUnknown: setting(
+    "sending",
+    oneOf("verify", "hold", "retry"),
+    "rows whose outcome is not known: verify (ask the server), hold, or retry (may add them twice)",
+    { default: "verify" },
+  ),
+  onDraftChange: setting(
+    "sending",
+    oneOf("continue", "pause", "stop"),
+    "when somebody publishes the draft meanwhile: continue, pause or stop",
+    { default: "continue" },
+  ),
   runId: setting(
     "sending",
     z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ -"),

@@ -6,6 +6,7 @@ import { keyFingerprint, readApiKey, readProxy } from "../config/credentials.ts"
 import type { Environment, LoadedSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
 import { importRun, type ImportRequest } from "./app/import-run.ts";
+import { makeGroupLocks } from "./app/group-locks.ts";
 import { preflight } from "./app/preflight.ts";
 import { interruptOrphans } from "./app/orphans.ts";
 import { openPresence, sweepUpTheDead } from "./app/presence.ts";
@@ -21,6 +22,7 @@ import type { Run, Store } from "./core/store.ts";
 import { createApi } from "./promptlayer/api-client.ts";
 import { openQueues } from "./queue/bullmq-queues.ts";
 import { startSandbox, type Sandbox } from "./sandbox/server.ts";
+import { makeRunVerifier } from "./wire/run-verifier.ts";
 import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
 import { readSnapshot, type Snapshot, writeSnapshots } from "./wire/snapshot.ts";
 import { openStoreConnection, parseStoreUrl, storeExists } from "./wire/store-connection.ts";
@@ -109,6 +111,8 @@ export interface Progress {
   /** Requests of this process that are under way. */
   inFlight: number;
   openingDraft: boolean;
+  /** How long until the server is asked again about rows that may still arrive. */
+  waitingMs: number | undefined;
   /** Requests of this process so far, by what became of them. */
   outcomes: Readonly<Record<Outcome["kind"], number>>;
 }
@@ -156,11 +160,24 @@ export async function openWorkplace(
     return known;
   };
   const workers = new Map<string, ObservedRunWorker>();
+  const locks = makeGroupLocks({ store, clock, owner: () => presence.owner() });
+  const makeVerifier = (run: Run) => makeRunVerifier({ store, api: target.api, presence, locks, clock }, run);
   const startWorker = async (run: Run) => {
     const lock = { lockMs: settings.lockTime, stalledCheckMs: settings.stalledCheck };
     const { concurrency } = settings;
     const onOutcome = (runId: string, { kind }: Outcome) => (outcomesOf(runId)[kind] += 1);
-    const parts = { store, queues, api: target.api, presence, clock, concurrency, lock, onOutcome, onFault };
+    const parts = {
+      store,
+      queues,
+      api: target.api,
+      presence,
+      locks,
+      clock,
+      concurrency,
+      lock,
+      onOutcome,
+      onFault,
+    };
     const worker = await startRunWorker(parts, run);
     workers.set(run.runId, worker);
     return worker;
@@ -178,10 +195,10 @@ export async function openWorkplace(
       ),
     importRun: (request, signal, onProgress) =>
       importRun(
-        { store, queues, presence, clock, startRunWorker: startWorker, onFault },
+        { store, queues, presence, clock, startRunWorker: startWorker, makeVerifier, onFault },
         request,
         signal,
-        (run) => {
+        (run, waitingMs) => {
           const activity = workers.get(run.runId)?.activity;
           onProgress({
             run,
@@ -189,6 +206,7 @@ export async function openWorkplace(
             pausedMs: activity?.gate.pausedMs() ?? 0,
             inFlight: activity?.inFlight() ?? 0,
             openingDraft: activity?.openingDraft() ?? false,
+            waitingMs,
             outcomes: outcomesOf(run.runId),
           });
         },
@@ -200,6 +218,7 @@ export async function openWorkplace(
           queues,
           clock,
           startRunWorker: startWorker,
+          makeVerifier,
           startControlWorker: (finishStep) =>
             queues.workOnControl(
               { finishRun: makeFinishRun({ finishStep }) },
@@ -255,6 +274,8 @@ export function newRun(settings: Settings, target: Target, sources: OpenedSource
     retryBaseMs: settings.retryBase,
     retryCapMs: settings.retryCap,
     graceMs: settings.grace,
+    onUnknown: settings.onUnknown,
+    onDraftChange: settings.onDraftChange,
     ...(maxErrors === undefined
       ? {}
       : { maxErrors: JSON.parse(JSON.stringify(maxErrors)) as RunOptions["maxErrors"] }),

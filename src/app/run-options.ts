@@ -4,6 +4,14 @@ import { z } from "zod";
 import type { SourceFacts } from "../core/source.ts";
 import { TraceloadError } from "../core/errors.ts";
 
+/** What becomes of rows whose outcome is not known, when all others have theirs. */
+export const ON_UNKNOWN = ["verify", "hold", "retry"] as const;
+export type OnUnknown = (typeof ON_UNKNOWN)[number];
+
+/** What becomes of a run whose rows begin to land in another draft. */
+export const ON_DRAFT_CHANGE = ["continue", "pause", "stop"] as const;
+export type OnDraftChange = (typeof ON_DRAFT_CHANGE)[number];
+
 export const runOptions = z.object({
   /** Absent: no limit. */
   ratePerSecond: z.number().positive().optional(),
@@ -15,6 +23,8 @@ export const runOptions = z.object({
   retryCapMs: z.number().nonnegative(),
   graceMs: z.number().nonnegative(),
   maxErrors: z.object({ rows: z.number().optional(), percent: z.number().optional() }).optional(),
+  onUnknown: z.enum(ON_UNKNOWN).default("verify"),
+  onDraftChange: z.enum(ON_DRAFT_CHANGE).default("continue"),
   /** Names the shared limiter: the API's origin and a fingerprint of the key. */
   limiter: z.string(),
   sourceFacts: z.array(z.record(z.string(), z.unknown())).default([]),

@@ -1,17 +1,18 @@
 /** Puts together this process's work on one run: gate, drafts, attempt loop, queue worker. */
 import { makeAddTrace } from "../../jobs/add-trace.ts";
 import { makeDrafts } from "../app/drafts.ts";
+import type { GroupLocks } from "../app/group-locks.ts";
 import type { RunWorker } from "../app/import-run.ts";
 import type { Presence } from "../app/presence.ts";
 import { makePlaces } from "../app/places.ts";
 import { makeRateGate, type RateGate } from "../app/rate-gate.ts";
-import { parseRunOptions } from "../app/run-options.ts";
+import { type OnDraftChange, parseRunOptions } from "../app/run-options.ts";
 import type { Api } from "../core/api.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Queues, WorkOptions } from "../core/queue.ts";
 import { RUNNING_STATES } from "../core/status.ts";
-import type { Run, Store } from "../core/store.ts";
+import type { Run, RunChange, Store } from "../core/store.ts";
 import { makeTokenMint } from "./token-mint.ts";
 
 export interface RunWorkerParts {
@@ -19,6 +20,7 @@ export interface RunWorkerParts {
   queues: Queues;
   api: Api;
   presence: Presence;
+  locks: GroupLocks;
   clock: Clock;
   /** Requests in flight, at most. */
   concurrency: number;
@@ -69,7 +71,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     api,
     clock,
     takeSlot,
-    owner,
+    locks: parts.locks,
     run: address,
     maxAttempts: options.maxAttempts,
     retryBaseMs: options.retryBaseMs,
@@ -79,6 +81,11 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     },
     warn: async (warning) => {
       await store.changeRun(run.runId, { warning });
+    },
+    onDraftChange: async (warning) => {
+      await store.changeRun(run.runId, { warning });
+      const change = haltFor(options.onDraftChange, warning);
+      if (change !== undefined) await store.changeRun(run.runId, change, RUNNING_STATES);
     },
   });
   let inFlight = 0;
@@ -112,6 +119,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       mintToken,
       takeSlot,
       prepareGroup,
+      sawDraft: (datasetGroupId, draftDatasetId) => drafts.saw(datasetGroupId, draftDatasetId, stop.signal),
       owner,
       run: address,
       settings: options,
@@ -134,4 +142,17 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       await closed;
     },
   };
+}
+
+function haltFor(choice: OnDraftChange, message: string): RunChange | undefined {
+  switch (choice) {
+    case "continue":
+      return undefined;
+    case "pause":
+      return { state: "paused" };
+    case "stop":
+      return { state: "stopped", halt: { code: "draft_changed", message } };
+    default:
+      return choice satisfies never;
+  }
 }

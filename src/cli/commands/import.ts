@@ -59,6 +59,8 @@ export const importCommand: Command = {
     "maxAttempts",
     "maxErrors",
     "grace",
+    "onUnknown",
+    "onDraftChange",
     "runId",
     "detach",
     "sandbox",
