@@ -11,21 +11,22 @@ import { ENTRIES, GROUPS } from "./shared/entries.ts";
 export const BUCKETS = 65_536;
 /** Buckets looked at in one call: Redis serves nobody else meanwhile. */
 const BUCKETS_A_CALL = 2048;
-/** Entries read in one call, up to a bucket more. */
+/** Entries looked at in one call, up to a bucket more. */
 export const ENTRIES_A_CALL = 1000;
 
 /** ARGV[1], ARGV[2]: bucket and place in it to start from ('0': its beginning); ARGV[3]: how many entries. */
 const WALK = `
 local place, inside, wanted = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local function walk(visit)
-  local stop, met = math.min(${BUCKETS}, place + ${BUCKETS_A_CALL}), 0
-  while place < stop and met < wanted do
+  local stop, met, seen = math.min(${BUCKETS}, place + ${BUCKETS_A_CALL}), 0, 0
+  while place < stop and met < wanted and seen < ${ENTRIES_A_CALL} do
     local bucket = string.format('%04x', place)
     local head = char(floor(place / 256), place % 256)
     local page = redis.call('HSCAN', buckets .. bucket, inside, 'COUNT', wanted)
     for n = 1, #page[2], 2 do
       if visit(bucket, head .. page[2][n], page[2][n + 1]) then met = met + 1 end
     end
+    seen = seen + #page[2] / 2
     inside = page[1]
     if inside == '0' then place = place + 1 end
   end
@@ -45,7 +46,7 @@ walk(function(_, key, entry)
   local seq = struct.unpack('<I4', entry, 10)
   if not known[seq] then
     known[seq] = true
-    names[#names + 1], names[#names + 2] = seq, redis.call('HGET', base .. ':g:' .. seq, 'key')
+    names[#names + 1], names[#names + 2] = tostring(seq), redis.call('HGET', base .. ':g:' .. seq, 'key')
   end
   return true
 end)
@@ -71,8 +72,7 @@ return { place, inside, removed }
 };
 
 /**
- * Rule: what is known here stands, but that knowing goes before not knowing. An entry that was added under another token
- * than the one in doubt here is no answer to this store's request: it loses its run.
+ * Rule: what is known here stands, but that knowing goes before not knowing.
  *
  * ARGV[1]: records of key, state, token, draft, until and place in ARGV of the group key. Answers how many changed
  * something.
@@ -84,19 +84,16 @@ local packed, at, changed = ARGV[1], 1, 0
 local key, state, token, draft, untilBytes, place
 for n = 1, #packed / 39 do
   key, state, token, draft, untilBytes, place, at = struct.unpack('<c16Bc8c6c6I2', packed, at)
-  local group = groupByKey(ARGV[place], true)
   local bucket = bucketOf(key)
   local entry = readEntry(bucket, key)
-  local new
   if not entry then
-    new = struct.pack('<BI4I4I4c6c8', state, 0, 0, group.seq, draft, token)
+    local group = groupByKey(ARGV[place], true)
+    local new = struct.pack('<BI4I4I4c6c8', state, 0, 0, group.seq, draft, token)
     if state == UNSURE then new = new .. struct.pack('<I4', 0) .. untilBytes end
     moveEntry(group, bucket, key, false, new)
     changed = changed + 1
   elseif stateOf(entry) == UNSURE and state == LANDED then
-    local own = groupBySeq((struct.unpack('<I4', entry, 10)))
-    if tokenOf(entry) ~= token then entry = sub(entry, 1, 1) .. struct.pack('<I4I4', 0, 0) .. sub(entry, 10) end
-    land(own, bucket, key, entry, draft, token)
+    confirm(groupBySeq((struct.unpack('<I4', entry, 10))), bucket, key, entry, draft)
     changed = changed + 1
   end
 end

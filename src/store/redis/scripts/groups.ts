@@ -50,7 +50,7 @@ return redis.status_reply('OK')
 `,
 };
 
-/** ARGV: group key, phase, draft or '', baseline or ''. */
+/** ARGV: group key, phase, draft or '', baseline or ''. A count that starts anew moves the version: nobody judges by both. */
 export const setGroupScript: Script = {
   name: "set-group",
   lua: `${CLOCK}${ENTRIES}${GROUPS}
@@ -62,8 +62,12 @@ if another then
   redis.call('HSET', group.key, 'draft', draft)
   redis.call('HDEL', group.key, 'baseline')
 end
-if another or baseline ~= '' then redis.call('HSET', group.key, 'added', 0, 'resent', 0) end
-if baseline ~= '' then redis.call('HSET', group.key, 'baseline', baseline) end
+if another or draft ~= '' and baseline ~= '' then
+  redis.call('HSET', group.key, 'added', 0, 'resent', 0)
+  if baseline ~= '' then redis.call('HSET', group.key, 'baseline', baseline) end
+  group.versionMoved = 1
+end
+flushGroups()
 return redis.status_reply('OK')
 `,
 };
@@ -78,6 +82,8 @@ redis.call('HSET', group.key, 'phase', ARGV[2], 'added', ARGV[5], 'resent', ARGV
 for name, value in pairs({ draft = ARGV[3], baseline = ARGV[4] }) do
   if value == '' then redis.call('HDEL', group.key, name) else redis.call('HSET', group.key, name, value) end
 end
+group.versionMoved = 1
+flushGroups()
 return redis.status_reply('OK')
 `,
 };

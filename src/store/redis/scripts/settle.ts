@@ -38,14 +38,14 @@ local function settleAdded(run, group, bucket, key, token, row, facts, draft, mo
 end
 
 local function settle(run, groupKey, bucket, key, token, row, kind, facts, draft, mode, text)
-  local group = groupByKey(groupKey, true)
   if kind == ${kind("added")} then
-    return settleAdded(run, group, bucket, key, token, row, facts, draft, mode, text)
+    return settleAdded(run, groupByKey(groupKey, true), bucket, key, token, row, facts, draft, mode, text)
   end
   local entry = readEntry(bucket, key)
   if not entry or tokenOf(entry) ~= token then return end
   local state, status = stateOf(entry)
   if state == LANDED then return end
+  local group = groupByKey(groupKey, true)
   if kind == ${kind("unknown")} then
     if state ~= SENDING then return end
     toUnknown(group, bucket, key, entry)

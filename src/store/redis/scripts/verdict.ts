@@ -6,23 +6,16 @@ import type { Script } from "../script.ts";
 import { CLOCK } from "./shared/clock.ts";
 import { ENTRIES, GROUPS } from "./shared/entries.ts";
 
-/** Whether a count of the group's present draft says anything about an entry: it was claimed for that draft. */
-const JUDGED = `
-local function isJudged(group, entry)
-  return group.draft ~= noBytes and draftOf(entry) == group.draft
-end
-`;
-
 /** ARGV: group key. Answers version, now, sending, unknown, elsewhere, and until when (0: nothing is unknown). */
 export const readDoubtScript: Script = {
   name: "read-doubt",
-  lua: `${CLOCK}${ENTRIES}${GROUPS}${JUDGED}
+  lua: `${CLOCK}${ENTRIES}${GROUPS}
 local group = groupByKey(ARGV[1])
 if not group then return { 0, now, 0, 0, 0, 0 } end
 local judged, elsewhere, latest = 0, 0, 0
 for _, key in ipairs(redis.call('SMEMBERS', group.key .. ':u')) do
   local entry = readEntry(bucketOf(key), key)
-  if isJudged(group, entry) then
+  if isOfDraft(group, entry) then
     judged = judged + 1
     latest = math.max(latest, (struct.unpack('<I6', entry, 32)))
   else
@@ -39,7 +32,7 @@ return { redis.call('HGET', group.key, 'version') or 0, now, group.sending, judg
  */
 export const commitVerdictScript: Script = {
   name: "commit-verdict",
-  lua: `${CLOCK}${ENTRIES}${GROUPS}${JUDGED}
+  lua: `${CLOCK}${ENTRIES}${GROUPS}
 local group = groupByKey(ARGV[1])
 local kind, version, draft = ARGV[2], tonumber(ARGV[3]), struct.pack('<I6', tonumber(ARGV[4]) or 0)
 if not group then return version == 0 and draft == noBytes and 0 end
@@ -56,14 +49,14 @@ for _, key in ipairs(keys) do
   local bucket = bucketOf(key)
   local entry = readEntry(bucket, key)
   local ours = stateOf(entry) == UNSURE and struct.unpack('<I4', entry, 10) == group.seq
-  if ours and (kind == 'resend' or isJudged(group, entry)) then
+  if ours and (kind == 'resend' or isOfDraft(group, entry)) then
     if kind == 'landed' then land(group, bucket, key, entry, draft, tokenOf(entry))
     else moveEntry(group, bucket, key, entry, false) end
     ended = ended + 1
   end
 end
 if kind == 'landed' then group.addedMoved = ended end
-if kind == 'resend' and ended > 0 then redis.call('HINCRBY', group.key, 'resent', ended) end
+if kind == 'resend' then group.resentMoved = ended end
 flushGroups()
 return ended
 `,

@@ -32,7 +32,7 @@ end
  * A group's draft is held as its six bytes. What is read of a group here, a claim reads once for all its rows.
  */
 export const GROUPS = `
-local groups, groupsByKey, sendingMoved = {}, {}, {}
+local groups, groupsByKey, sendingMoved, noToken = {}, {}, {}, noBytes .. '\\0\\0'
 local function groupBySeq(seq)
   local group = groups[seq]
   if group == nil then
@@ -40,7 +40,7 @@ local function groupBySeq(seq)
     local f = redis.call('HMGET', key, 'phase', 'draft', 'sending', 'lockOwner', 'lockUntil')
     group = { seq = seq, key = key, phase = f[1] or 'new', sending = tonumber(f[3] or 0),
       draft = struct.pack('<I6', tonumber(f[2] or 0)), lockOwner = f[4], lockUntil = tonumber(f[5] or 0),
-      sendingMoved = 0, unknownMoved = 0, addedMoved = 0, versionMoved = 0 }
+      sendingMoved = 0, unknownMoved = 0, addedMoved = 0, resentMoved = 0, versionMoved = 0 }
     groups[seq] = group
   end
   return group
@@ -88,6 +88,26 @@ end
 local function land(group, bucket, key, entry, draft, token)
   moveEntry(group, bucket, key, entry, char(LANDED) .. sub(entry, 2, 13) .. draft .. token)
 end
+-- Whether an entry is in the group's present draft, or is if its request was applied.
+local function isOfDraft(group, entry)
+  return group.draft ~= noBytes and draftOf(entry) == group.draft
+end
+-- An entry that is not sending, or noEntry(), becomes added on somebody's word. Answers whether anything changed.
+local function confirm(group, bucket, key, entry, draft)
+  if draft == noBytes then draft = draftOf(entry) end
+  if draft == noBytes then draft = group.draft end
+  local state, was = stateOf(entry), isOfDraft(group, entry)
+  if state == LANDED and draftOf(entry) == draft then return false end
+  local is = group.draft ~= noBytes and draft == group.draft
+  if state == UNSURE and was then group.addedMoved = group.addedMoved + (is and 1 or 0)
+  elseif was or is then group.resentMoved = group.resentMoved + 1 end
+  land(group, bucket, key, entry, draft, tokenOf(entry))
+  return true
+end
+-- What is made an entry from nothing: of no state, run or row, under no token.
+local function noEntry(group)
+  return struct.pack('<BI4I4I4c6c8', 0, 0, 0, group.seq, noBytes, noToken)
+end
 local function toUnknown(group, bucket, key, entry)
   moveEntry(group, bucket, key, entry, char(UNSURE) .. sub(entry, 2))
 end
@@ -104,6 +124,7 @@ local function flushGroups()
     if group.sendingMoved ~= 0 then redis.call('HINCRBY', group.key, 'sending', group.sendingMoved) end
     if group.unknownMoved ~= 0 then redis.call('HINCRBY', group.key, 'unknown', group.unknownMoved) end
     if group.addedMoved ~= 0 then redis.call('HINCRBY', group.key, 'added', group.addedMoved) end
+    if group.resentMoved ~= 0 then redis.call('HINCRBY', group.key, 'resent', group.resentMoved) end
   end
 end
 `;
