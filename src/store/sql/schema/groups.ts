@@ -9,8 +9,12 @@ export function groups(schema: string): string {
 create function ${schema}.lock_group(p_key text, p_owner bigint, p_ttl_ms bigint)
 returns boolean language plpgsql as $$
 declare
-  v_group integer := ${schema}.group_named(p_key);
+  v_group integer;
 begin
+  if not ${schema}.lease_held(p_owner) then
+    return false;
+  end if;
+  v_group := ${schema}.group_named(p_key);
   if exists (
     select from ${schema}.row_group
     where id = v_group and lock_owner <> p_owner and lock_until > ${schema}.now_ms()
@@ -37,6 +41,7 @@ begin
   select draft into v_draft from ${schema}.row_group where id = v_group for update;
   if p_draft is not null and (p_baseline is not null or p_draft is distinct from v_draft) then
     update ${schema}.group_shard set added = 0 where group_id = v_group;
+    perform ${schema}.move_groups(array[v_group], array[0]);
     update ${schema}.row_group set baseline = p_baseline, resent = 0 where id = v_group;
   end if;
   update ${schema}.row_group set
@@ -45,7 +50,7 @@ begin
 end $$;
 
 create function ${schema}.put_group(
-  p_key text, p_phase text, p_draft bigint, p_baseline bigint, p_added bigint, p_resent bigint
+  p_key text, p_phase text, p_draft bigint, p_baseline bigint, p_added integer, p_resent bigint
 ) returns void language plpgsql as $$
 declare
   v_group integer := ${schema}.group_named(p_key);
@@ -57,9 +62,7 @@ begin
     return;
   end if;
   update ${schema}.group_shard set added = 0 where group_id = v_group;
-  insert into ${schema}.group_shard as s (group_id, shard, version, added)
-  values (v_group, ${schema}.shard(), 0, p_added)
-  on conflict (group_id, shard) do update set added = excluded.added;
+  perform ${schema}.move_groups(array[v_group], array[p_added]);
 end $$;
 
 -- Null: refused. Under the group's exclusive lock nothing of it is claimed, settled or swept meanwhile.
@@ -67,14 +70,14 @@ create function ${schema}.commit_verdict(
   p_key text, p_kind text, p_version bigint, p_draft bigint, p_keys uuid[]
 ) returns integer language plpgsql set enable_seqscan = off as $$
 declare
-  v_group integer := ${schema}.group_named(p_key);
+  v_group integer;
+  v_draft bigint;
   v_judged uuid[];
   v_count integer;
 begin
-  perform pg_advisory_xact_lock(${locks.group}, v_group);
-  if not exists (
-    select from ${schema}.row_group where id = v_group and draft is not distinct from p_draft
-  ) or ${schema}.version_of(v_group) <> p_version or exists (
+  perform pg_advisory_xact_lock(${locks.group}, id) from ${schema}.row_group where key = p_key;
+  select id, draft into v_group, v_draft from ${schema}.row_group where key = p_key;
+  if v_draft is distinct from p_draft or ${schema}.version_of(v_group) <> p_version or exists (
     select from ${schema}.entry where group_id = v_group and state = ${ENTRY_CODES.sending}
   ) then
     return null;
