@@ -39,7 +39,7 @@ function serve(scene: ImportScene, startRunWorker = (run: Run) => scene.startRun
 /** A run of another process, with its rows in the queue. */
 async function foreignRun(
   scene: ImportScene,
-  change: Partial<Run> & { rows?: number; owner?: LeaseId } = {},
+  change: Partial<Omit<Run, "parent">> & { rows?: number; owner?: LeaseId } = {},
 ): Promise<Run> {
   const {
     rows = 5,
