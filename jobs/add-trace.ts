@@ -25,7 +25,7 @@ export interface AddTraceSettings {
   maxAttempts: number;
   retryBaseMs: number;
   retryCapMs: number;
-  /** A 404 is tried again until the run is this old. */
+  /** A 404 is tried again until the run is this old, by the store's clock. */
   graceMs: number;
 }
 
@@ -40,10 +40,25 @@ export interface AddTraceParts {
   places: { take(signal: AbortSignal): Promise<void>; leave(): void };
   /** Resolves when the shared limiter lets one request go; rejects when the signal aborts. */
   takeSlot(signal: AbortSignal): Promise<void>;
+  /** To be told what requests were answered: the shared pace is set by it. */
+  pace: { note(refused: boolean): void; paused(ms: number): void };
+  /** Says which groups' rows are not sent any more, and is told how rows ended. */
+  groups: {
+    admits(datasetGroupId: number): Promise<boolean>;
+    isHalted(datasetGroupId: number): boolean;
+    note(end: {
+      datasetGroupId: number;
+      refusal: { code: string; message: string } | undefined;
+    }): Promise<void>;
+  };
   /** Resolves when the group's draft is known, or known not to be needed. */
   prepareGroup(datasetGroupId: number, signal: AbortSignal): Promise<void>;
+  /** Told of the draft that a confirmed row is in. Must not reject. */
+  sawDraft?(datasetGroupId: number, draftDatasetId: number): Promise<void>;
   /** This process's present lease. */
   owner(): LeaseId;
+  /** The store's time, which the run's is told in. */
+  storeNowMs(): number;
   run: { runId: string; origin: string; createdAt: number; limiter: string };
   settings: AddTraceSettings;
   /** Told of faults of the store that are waited out. */
@@ -55,7 +70,7 @@ export interface AddTraceParts {
 /** A row that the server keeps putting off is given up after this many refusals. */
 const MAX_REFUSALS = 100;
 
-const SETTLE_AGAIN_MS = 1_000;
+const TELL_AGAIN_MS = 1_000;
 const NOTHING_SENT: AttemptFacts = { attempts: 0, httpStatus: undefined, durationMs: 0 };
 
 /** Thrown to p-retry, and nowhere else: the row was certainly not applied and may be sent again. */
@@ -100,6 +115,7 @@ function tryAgain(
 ): Promise<JobVerdict> {
   const attempt = async (number: number) => {
     if (number === 1) throw firstError;
+    await sender.rest();
     return sender.attempt();
   };
   return pRetry(attempt, {
@@ -135,6 +151,7 @@ class RowSender {
   #attempts = 0;
   #sent = 0;
   #refusals = 0;
+  #restMs = 0;
 
   constructor(parts: AddTraceParts, number: number, row: Row, signal: AbortSignal) {
     this.#parts = parts;
@@ -152,7 +169,9 @@ class RowSender {
 
   /** One attempt: resolves when the job is over, throws NotApplied when the row may be sent again. */
   async attempt(): Promise<JobVerdict> {
-    const { places } = this.#parts;
+    const { places, groups } = this.#parts;
+    // Without a result: the row becomes unprocessed when the run ends.
+    if (!(await groups.admits(this.#row.datasetGroupId))) return { kind: "done" };
     await this.#parts.prepareGroup(this.#row.datasetGroupId, this.#signal);
     await places.take(this.#signal);
     let placeTaken = true;
@@ -174,6 +193,13 @@ class RowSender {
     } finally {
       leavePlace();
     }
+  }
+
+  /** The row's own pause after a refusal that did not say when to come back. p-retry has none where no attempt is used. */
+  async rest(): Promise<void> {
+    const ms = this.#restMs;
+    this.#restMs = 0;
+    if (ms > 0) await this.#parts.clock.sleep(ms, this.#signal);
   }
 
   async #send(startedAt: Moment): Promise<{ answer: AttemptSignal; facts: AttemptFacts }> {
@@ -199,6 +225,9 @@ class RowSender {
     const { sendWindowMs, timeoutMs, horizonMs } = settings;
     for (;;) {
       await this.#parts.takeSlot(this.#signal);
+      if (this.#parts.groups.isHalted(this.#row.datasetGroupId)) {
+        return { kind: "over", verdict: { kind: "done" } };
+      }
       const token = this.#parts.mintToken();
       const startedAt = this.#now();
       const answer = await store.claim({
@@ -240,6 +269,9 @@ class RowSender {
     const { clock } = this.#parts;
     const outcome = classify(answer, { sentSpan: this.#row.spanId !== undefined, nowMs: clock.wallMs() });
     this.#parts.observe(outcome);
+    if (answer.phase === "answered") {
+      this.#parts.pace.note(outcome.kind === "refused" && outcome.everybody);
+    }
     return outcome;
   }
 
@@ -251,7 +283,11 @@ class RowSender {
         const { draftDatasetId, mode, warning } = outcome;
         const message = `sent as ${this.#row.spanId === undefined ? "trace" : "span"}, added as ${mode}`;
         const noted = warning === undefined ? undefined : { code: warning, message };
-        await settle({ kind: "added", draftDatasetId, mode, warning: noted });
+        await Promise.all([
+          settle({ kind: "added", draftDatasetId, mode, warning: noted }),
+          this.#noteEnd(undefined),
+        ]);
+        await this.#parts.sawDraft?.(this.#row.datasetGroupId, draftDatasetId);
         return done;
       }
       case "rejected": {
@@ -259,16 +295,20 @@ class RowSender {
           await settle({ kind: "released" });
           return { kind: "again", delayMs: Math.min(this.#parts.settings.graceMs / 4, 30_000) };
         }
-        await settle({ kind: "rejected", code: outcome.code, message: outcome.message });
+        const { code, message } = outcome;
+        await settle({ kind: "rejected", code, message });
+        await this.#noteEnd(outcome.httpStatus === 400 ? { code, message } : undefined);
         return done;
       }
       case "unknown":
         await settle({ kind: "unknown", reason: outcome.reason, message: outcome.message });
+        await this.#noteEnd(undefined);
         return done;
       case "halt": {
         const halt = { code: outcome.code, message: outcome.message };
         // First the run, then the row: released first, it could be claimed again before the run has stopped.
-        await this.#parts.store.changeRun(this.#parts.run.runId, { state: "stopped", halt }, RUNNING_STATES);
+        const { runId } = this.#parts.run;
+        await this.#tell((store) => store.changeRun(runId, { state: "stopped", halt }, RUNNING_STATES));
         await settle({ kind: "released" });
         return done;
       }
@@ -288,20 +328,28 @@ class RowSender {
     }
   }
 
+  #settle(request: SettleRequest): Promise<void> {
+    return this.#tell((store) => store.settle(request));
+  }
+
   /**
    * What the server said must not be forgotten: a store that refuses (a full disk, no memory) is asked until it takes
    * it. A closed one is asked no more; the entry then stays as it is, and will be swept to unknown.
    */
-  async #settle(request: SettleRequest): Promise<void> {
+  async #tell<T>(what: (store: AddTraceParts["store"]) => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await this.#parts.store.settle(request);
+        return await what(this.#parts.store);
       } catch (error) {
         if (error instanceof TraceloadError && error.code === "store_unreachable") throw error;
         this.#parts.onFault(error);
-        await this.#parts.clock.sleep(SETTLE_AGAIN_MS);
+        await this.#parts.clock.sleep(TELL_AGAIN_MS);
       }
     }
+  }
+
+  #noteEnd(refusal: { code: string; message: string } | undefined): Promise<void> {
+    return this.#parts.groups.note({ datasetGroupId: this.#row.datasetGroupId, refusal });
   }
 
   async #tryAgain(
@@ -311,38 +359,44 @@ class RowSender {
     this.#attempts += 1;
     if (this.#attempts >= this.#parts.settings.maxAttempts) {
       await settle({ kind: "failed", ...last });
+      await this.#noteEnd(undefined);
       return { kind: "done" };
     }
     await settle({ kind: "released" });
     throw new NotApplied(last.message, true);
   }
 
-  /** The server asked everybody to slow down: no attempt is used, and nobody sends until it is over. */
+  /**
+   * The server is asked too much: no attempt is used. If it says for how long, everybody waits; if not, this row does,
+   * and the shared pace slows down when many rows hear the same.
+   */
   async #giveWay(
     outcome: Outcome & { kind: "refused" },
     settle: (settlement: Settlement) => Promise<void>,
   ): Promise<JobVerdict> {
     this.#refusals += 1;
-    const { settings, store, run } = this.#parts;
+    const { settings, run, pace, random } = this.#parts;
     if (this.#refusals >= MAX_REFUSALS) {
       await settle({ kind: "failed", code: "rate_limited", message: outcome.message });
+      await this.#noteEnd(undefined);
       return { kind: "done" };
     }
-    const backoff = backoffMs({
-      retry: Math.min(this.#refusals, 10),
-      baseMs: settings.retryBaseMs,
-      capMs: settings.retryCapMs,
-      random: this.#parts.random,
-    });
     // A date that is past by our clock, or a 0, says nothing: asked again at once, every refusal would be used up.
-    const pauseMs = outcome.retryInMs || Math.max(settings.retryBaseMs, backoff);
-    await store.pauseLimiter(run.limiter, pauseMs);
+    const pauseMs = outcome.retryInMs || undefined;
+    if (pauseMs === undefined) {
+      const { retryBaseMs: baseMs, retryCapMs: capMs } = settings;
+      const retry = Math.min(this.#refusals - 1, 10);
+      this.#restMs = Math.max(baseMs / 2, backoffMs({ retry, baseMs, capMs, random }));
+    } else {
+      pace.paused(pauseMs);
+      await this.#tell((store) => store.pauseLimiter(run.limiter, pauseMs));
+    }
     await settle({ kind: "released" });
     throw new NotApplied(outcome.message, false);
   }
 
   #mayStillAppear(): boolean {
-    return this.#parts.clock.wallMs() - this.#parts.run.createdAt < this.#parts.settings.graceMs;
+    return this.#parts.storeNowMs() - this.#parts.run.createdAt < this.#parts.settings.graceMs;
   }
 
   #now(): Moment {

@@ -31,6 +31,8 @@ const LOOKAHEAD_MS = 100;
 const LATE_MS = 20;
 /** Without a limit of our own, how often the store is asked whether somebody else has one. */
 const UNLIMITED_RECHECK_MS = 500;
+/** How often a sender that waits is heard of: the limiter forgets it after 10 s of silence. */
+const HEARD_EVERY_MS = 5_000;
 /** A next slot further away than a slow rate explains. */
 const PAUSE_SHOWN_MS = 1_500;
 
@@ -42,7 +44,11 @@ interface Waiter {
 export function makeRateGate(options: RateGateOptions): RateGate {
   const { store, clock } = options;
   const waiting = new Set<Waiter>();
+  /** When the reserved slots are due, the next one first. */
+  let slots: number[] = [];
   let pumping = false;
+  /** Ends the pump's sleep when nobody waits any more. */
+  let rest = new AbortController();
   let asked = false;
   let inForce = options.ratePerSecond;
   let freeUntil = Number.NEGATIVE_INFINITY;
@@ -56,45 +62,61 @@ export function makeRateGate(options: RateGateOptions): RateGate {
     }
   };
 
-  const reserve = async (): Promise<void> => {
-    const ahead = Math.max(1, Math.floor(((inForce ?? 0) * LOOKAHEAD_MS) / 1000));
-    // One at first: another sender's lower rate may hold, and a hundred slots of that would be a long time.
-    const count = inForce === undefined || !asked ? 1 : Math.min(waiting.size, ahead);
+  const ask = async (count: number): Promise<number> => {
     const { limiter, sender, ratePerSecond } = options;
     const grant = await store.reserveSlots({ limiter, sender, ratePerSecond, count });
     asked = true;
     inForce = grant.ratePerSecond;
     const first = clock.monotonicMs() + grant.startInMs;
-    nextSlotAt = first;
-    if (inForce === undefined) {
-      await sleepUntil(first);
-      freeUntil = clock.monotonicMs() + UNLIMITED_RECHECK_MS;
-      while (waiting.size > 0) letOneGo();
-      return;
-    }
-    for (let index = 0; index < count; index += 1) {
-      const due = first + index * grant.intervalMs;
-      await sleepUntil(due);
-      if (clock.monotonicMs() - due <= LATE_MS) letOneGo();
+    slots.push(...Array.from({ length: count }, (_, index) => first + index * grant.intervalMs));
+    return first;
+  };
+
+  const reserve = async (): Promise<void> => {
+    const ahead = Math.max(1, Math.floor(((inForce ?? 0) * LOOKAHEAD_MS) / 1000));
+    // One at first: another sender's lower rate may hold, and a hundred slots of that would be a long time.
+    nextSlotAt = await ask(inForce === undefined || !asked ? 1 : Math.min(waiting.size, ahead));
+  };
+
+  /** Sleeps for long in parts: the limiter forgets senders of which it hears nothing, and with them their rate. */
+  const sleepUntil = async (due: number): Promise<void> => {
+    rest = new AbortController();
+    const { signal } = rest;
+    for (let ms = due - clock.monotonicMs(); ms > 0; ms = due - clock.monotonicMs()) {
+      await clock.sleep(Math.min(ms, HEARD_EVERY_MS), signal);
+      if (due - clock.monotonicMs() > HEARD_EVERY_MS) await ask(0);
     }
   };
 
-  const sleepUntil = async (due: number): Promise<void> => {
-    const ms = due - clock.monotonicMs();
-    if (ms > 0) await clock.sleep(ms);
+  const pass = async (due: number): Promise<void> => {
+    await sleepUntil(due);
+    slots.shift();
+    if (inForce === undefined) {
+      slots = [];
+      freeUntil = clock.monotonicMs() + UNLIMITED_RECHECK_MS;
+      while (waiting.size > 0) letOneGo();
+    } else if (clock.monotonicMs() - due <= LATE_MS) letOneGo();
   };
 
   const pump = async (): Promise<void> => {
     if (pumping) return;
     pumping = true;
     try {
-      while (waiting.size > 0) await reserve();
+      while (waiting.size > 0) {
+        if (slots.length === 0) await reserve();
+        const due = slots[0];
+        if (due !== undefined) await pass(due).catch(unlessAtRest);
+      }
     } catch (error) {
       for (const waiter of waiting) waiter.fail(error);
       waiting.clear();
     } finally {
       pumping = false;
     }
+  };
+
+  const unlessAtRest = (error: unknown) => {
+    if (!rest.signal.aborted) throw error;
   };
 
   return {
@@ -114,6 +136,7 @@ export function makeRateGate(options: RateGateOptions): RateGate {
         };
         const leave = () => {
           waiting.delete(waiter);
+          if (waiting.size === 0) rest.abort();
           reject(signal.reason as Error);
         };
         signal.addEventListener("abort", leave, { once: true });

@@ -1,5 +1,6 @@
 /** A run's rows, their processor on an in-memory store, and a diary of what happened in which order. */
 import { makeAddTrace, type AddTraceParts, type AddTraceSettings } from "../../jobs/add-trace.ts";
+import type { RowEnd } from "../../src/app/group-breaker.ts";
 import { makePlaces } from "../../src/app/places.ts";
 import type { Outcome } from "../../src/core/outcome.ts";
 import type { JobVerdict, RowJob } from "../../src/core/queue.ts";
@@ -35,6 +36,11 @@ export interface SendingScene {
   settlements: SettleRequest[];
   outcomes: Outcome[];
   faults: unknown[];
+  /** What the pace was told: `answered` or `refused`, and the pauses. */
+  answers: string[];
+  pauses: number[];
+  /** What the breaker was told. */
+  ends: RowEnd[];
   process(row?: number): Promise<JobVerdict>;
   result(row?: number): Promise<StoredRow>;
 }
@@ -65,6 +71,9 @@ export async function sendingScene(options: SceneOptions = {}): Promise<SendingS
   const settlements: SettleRequest[] = [];
   const outcomes: Outcome[] = [];
   const faults: unknown[] = [];
+  const answers: string[] = [];
+  const pauses: number[] = [];
+  const ends: RowEnd[] = [];
   const api = scriptedApi();
   const places = makePlaces(options.places ?? 1);
   const stop = new AbortController();
@@ -117,6 +126,12 @@ export async function sendingScene(options: SceneOptions = {}): Promise<SendingS
         signal.throwIfAborted();
         diary.push("slot");
       },
+      pace: {
+        note: (refused) => answers.push(refused ? "refused" : "answered"),
+        paused: (ms) => pauses.push(ms),
+      },
+      groups: { admits: async () => true, isHalted: () => false, note: async (end) => void ends.push(end) },
+      storeNowMs: () => clock.now(),
       prepareGroup: async () => undefined,
       owner: () => owner,
       run: { runId: run.runId, origin: ORIGIN, createdAt: run.createdAt, limiter: LIMITER },
@@ -149,6 +164,9 @@ export async function sendingScene(options: SceneOptions = {}): Promise<SendingS
     settlements,
     outcomes,
     faults,
+    answers,
+    pauses,
+    ends,
     process: (row = 1) => process(jobOf(row, options.span)),
     result: async (row = 1) => {
       const [found] = await memory.readRows(run.runId, { fromRow: row, limit: 1 });

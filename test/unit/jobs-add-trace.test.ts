@@ -274,9 +274,69 @@ describe("what an answer makes of the row", () => {
       posts += 1;
       return posts === 1 ? answered(429, {}, "0") : added(row);
     };
+    const started = scene.clock.monotonicMs();
     await scene.clock.advanceUntil(scene.process());
-    expect(scene.diary.find((line) => line.startsWith("pause"))).toBe("pause 1000");
+    expect(scene.clock.monotonicMs() - started).toBeGreaterThanOrEqual(500);
   });
+
+  test("429 without Retry-After: the row waits alone, longer each time, and holds no place meanwhile", async () => {
+    const scene = await sendingScene({
+      rows: 2,
+      settings: { maxAttempts: 1, retryBaseMs: 1_000, retryCapMs: 30_000 },
+    });
+    scene.api.onAddTrace = (row) => (row.traceId === "trace-1" ? answered(429, {}) : added(row));
+    const first = scene.process(1);
+    await scene.clock.advance(10);
+    expect(await scene.process(2)).toEqual(DONE);
+    const sentAt: number[] = [];
+    scene.api.onAddTrace = (row) => {
+      sentAt.push(scene.clock.monotonicMs());
+      return sentAt.length < 5 ? answered(429, {}) : added(row);
+    };
+    await scene.clock.advanceUntil(first);
+    expect(scene.diary.filter((line) => line.startsWith("pause"))).toEqual([]);
+    expect(scene.pauses).toEqual([]);
+    const waits = sentAt.slice(1).map((at, index) => at - (sentAt[index] ?? 0));
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000]);
+    expect(await scene.result(1)).toMatchObject({ status: "added", attempts: 6 });
+  });
+
+  test("told to stop while it waits after a 429: the row goes back", async () => {
+    const scene = await sendingScene({ settings: { retryBaseMs: 60_000, retryCapMs: 60_000 } });
+    scene.api.onAddTrace = () => answered(429, {});
+    const verdict = scene.process();
+    await scene.clock.advance(1_000);
+    scene.stop.abort(new Error("told to stop"));
+    expect(await verdict).toEqual({ kind: "again", delayMs: 0 });
+    expect(scene.clock.sleeping()).toBe(0);
+  });
+
+  test.each<[string, AttemptSignal, string[]]>([
+    ["201", added({ spanId: undefined }), ["answered"]],
+    ["404", answered(404, { success: false, message: "none" }), ["answered"]],
+    ["500", answered(500, {}), ["answered"]],
+    ["a lost connection", lost, []],
+  ])("%s is told to the pace as it is", async (_, answer, told) => {
+    const scene = await sendingScene();
+    scene.api.onAddTrace = () => answer;
+    await scene.process();
+    expect({ answers: scene.answers, pauses: scene.pauses }).toEqual({ answers: told, pauses: [] });
+  });
+
+  test.each([429, 503])(
+    "%i with Retry-After is told to the pace as refused, and as a pause",
+    async (status) => {
+      const scene = await sendingScene();
+      let posts = 0;
+      scene.api.onAddTrace = (row) => {
+        posts += 1;
+        return posts === 1 ? answered(status, {}, "7") : added(row);
+      };
+      await scene.clock.advanceUntil(scene.process());
+      expect(scene.answers).toEqual(["refused", "answered"]);
+      expect(scene.pauses).toEqual([7_000]);
+    },
+  );
 
   test.each([
     [401, "unauthorized"],
@@ -291,14 +351,57 @@ describe("what an answer makes of the row", () => {
     expect(await scene.result()).toMatchObject({ status: "queued" });
   });
 
-  test("a trace that is not found is asked for again within the grace, and rejected after it", async () => {
-    const scene = await sendingScene({ settings: { graceMs: 60_000 } });
-    scene.api.onAddTrace = () => answered(404, { success: false, message: "no such trace" });
-    expect(await scene.process()).toEqual({ kind: "again", delayMs: 15_000 });
-    expect(await scene.result()).toMatchObject({ status: "queued" });
-    await scene.clock.advance(60_000);
+  test.each([
+    ["as it is", 0],
+    ["an hour behind the store's", -3_600_000],
+    ["an hour ahead of it", 3_600_000],
+  ])(
+    "a trace that is not found is asked for again within the grace, with this machine's clock %s",
+    async (_, jumpMs) => {
+      const scene = await sendingScene({ settings: { graceMs: 60_000 } });
+      scene.clock.jumpWall(jumpMs);
+      scene.api.onAddTrace = () => answered(404, { success: false, message: "no such trace" });
+      expect(await scene.process()).toEqual({ kind: "again", delayMs: 15_000 });
+      expect(await scene.result()).toMatchObject({ status: "queued" });
+      await scene.clock.advance(60_000);
+      expect(await scene.process()).toEqual(DONE);
+      expect(await scene.result()).toMatchObject({ status: "rejected", errorCode: "trace_not_found" });
+    },
+  );
+});
+
+describe("a group that was stopped", () => {
+  const halted = (parts: { before: boolean }) => ({
+    admits: async () => !parts.before,
+    isHalted: () => true,
+    note: async () => undefined,
+  });
+
+  test("lets none of its rows go: the job is over, and the row has no result", async () => {
+    const scene = await sendingScene({ parts: { groups: halted({ before: true }) } });
     expect(await scene.process()).toEqual(DONE);
-    expect(await scene.result()).toMatchObject({ status: "rejected", errorCode: "trace_not_found" });
+    expect(scene.diary).toEqual([]);
+    expect(await scene.result()).toMatchObject({ status: "queued" });
+  });
+
+  test("while the row waited for its slot: the row is not claimed", async () => {
+    const scene = await sendingScene({ parts: { groups: halted({ before: false }) } });
+    expect(await scene.process()).toEqual(DONE);
+    expect(scene.diary).toEqual(["place", "slot", "leave"]);
+  });
+
+  test("is found out from ends alone: a 400 is told with its words, any other end without", async () => {
+    const scene = await sendingScene({ rows: 3 });
+    scene.api.onAddTrace = (row) => {
+      if (row.traceId === "trace-1") return answered(400, { success: false, message: "no" });
+      return row.traceId === "trace-2" ? answered(500, {}) : added(row);
+    };
+    for (const row of [1, 2, 3]) await scene.process(row);
+    expect(scene.ends).toEqual([
+      { datasetGroupId: 42, refusal: { code: "bad_request", message: "no" } },
+      { datasetGroupId: 42, refusal: undefined },
+      { datasetGroupId: 42, refusal: undefined },
+    ]);
   });
 });
 
@@ -329,6 +432,40 @@ describe("a store that refuses a settlement", () => {
     expect(await scene.store.lookup([KEY])).toMatchObject([{ state: "sending" }]);
   });
 });
+
+test.each(["changeRun", "pauseLimiter"] as const)(
+  "a store that refuses %s is asked until it takes it",
+  async (method) => {
+    let refusals = 2;
+    const refusing = async () => {
+      refusals -= 1;
+      if (refusals >= 0) throw new TraceloadError("store_full", "no room");
+    };
+    const scene = await sendingScene({
+      store: (store) => ({
+        changeRun: async (...call) => {
+          if (method === "changeRun") await refusing();
+          return store.changeRun(...call);
+        },
+        pauseLimiter: async (...call) => {
+          if (method === "pauseLimiter") await refusing();
+          return store.pauseLimiter(...call);
+        },
+      }),
+    });
+    let posts = 0;
+    scene.api.onAddTrace = (row) => {
+      posts += 1;
+      if (method === "changeRun") return answered(401, { message: "no" });
+      return posts === 1 ? answered(429, {}, "1") : added(row);
+    };
+    expect(await scene.clock.advanceUntil(scene.process())).toEqual(DONE);
+    expect(scene.faults).toHaveLength(2);
+    expect(scene.diary.filter((line) => /^(run|pause)/.test(line))).toHaveLength(3);
+    const state = method === "changeRun" ? "stopped" : "reading";
+    expect(await scene.store.getRun(scene.run.runId)).toMatchObject({ state });
+  },
+);
 
 describe("told to stop", () => {
   test("before anything: the row goes back, and nothing was asked of anybody", async () => {
