@@ -2,6 +2,7 @@
  * Where a fault happens: a sandbox, a store, a file of rows, and commands whose times are set to seconds. Both
  * stores are served alike; the Redis is one that may be killed.
  */
+import { SETTINGS } from "../../config/settings.ts";
 import type { Traceload } from "../support/traceload.ts";
 import { readReport, type ReportFiles } from "../support/report-files.ts";
 import type { RedisServer, RedisSource } from "../support/redis-server.ts";
@@ -34,12 +35,17 @@ export interface Stage {
   readonly rows: readonly (readonly [traceId: string, spanId: string])[];
   startImport(...flags: string[]): Traceload;
   startWorker(...flags: string[]): Traceload;
+  /** What `startWorker` starts, for a worker in an environment of its own. */
+  workerArguments(...flags: string[]): string[];
   /** Waits until the server holds so many rows. */
   untilApplied(rows: number, beside: Traceload): Promise<void>;
   /** Waits until the worker serves runs of this store. */
   untilServing(worker: Traceload): Promise<void>;
   report(ended: Ended): Promise<ReportFiles>;
 }
+
+/** Another one moves the moments at which the faults come. */
+export const SEED = Number(process.env["TRACELOAD_FAULT_SEED"] ?? 1);
 
 /** Requests that each process has in flight, at most. */
 export const CONCURRENCY = 8;
@@ -49,6 +55,9 @@ export const CONCURRENCY = 8;
  * makes its rows unknown, rightly, and these tests would blame the fault for it.
  */
 const TIMES = ["--lease-ttl=10s", "--lock-time=5s", "--stalled-check=1s", "--sweep-interval=300ms"] as const;
+
+/** What a fault leaves in doubt stays so for the test to see. */
+const HOLD = "onUnknown" in SETTINGS ? ["--on-unknown=hold"] : [];
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const scene = await openScene(options.name);
@@ -68,6 +77,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     ...TIMES,
     ...(options.timeFlags ?? []),
   ];
+  const workerArguments = (...flags: string[]) => ["worker", ...common, ...flags];
   return {
     scene,
     sandbox,
@@ -85,11 +95,13 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         "--timeout=10s",
         "--retry-base=50ms",
         "--retry-cap=500ms",
+        ...HOLD,
         ...common,
         ...(options.importFlags ?? []),
         ...flags,
       ]),
-    startWorker: (...flags) => scene.start(["worker", ...common, ...flags]),
+    startWorker: (...flags) => scene.start(workerArguments(...flags)),
+    workerArguments,
     untilApplied: (rows, beside) => beside.until(async () => (await sandbox.stats()).applied >= rows),
     untilServing: (worker) => worker.until(() => worker.stderr().includes("serving runs")),
     report: (ended) => readReport(scene.directory, ended),
