@@ -4,21 +4,23 @@ import { TraceloadError } from "../core/errors.ts";
 import { packageVersion } from "../wire.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { importCommand } from "./commands/import.ts";
+import { ledgerGroup } from "./commands/ledger.ts";
 import { reportCommand } from "./commands/report.ts";
 import { sandboxCommand } from "./commands/sandbox.ts";
 import { statusCommand } from "./commands/status.ts";
 import { workerCommand } from "./commands/worker.ts";
-import type { Command } from "./command.ts";
+import { commandName, positionalsOf, type Command, type CommandGroup } from "./command.ts";
 import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
 import { openSession, programName, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
 
-const COMMANDS: readonly Command[] = [
+const COMMANDS: readonly (Command | CommandGroup)[] = [
   importCommand,
   statusCommand,
   reportCommand,
   workerCommand,
+  ledgerGroup,
   doctorCommand,
   sandboxCommand,
 ];
@@ -67,29 +69,11 @@ async function run(args: readonly string[]): Promise<number> {
     .fail((message, error: unknown) => {
       throw error ?? wrongUsage(message, args);
     });
-  for (const command of COMMANDS) {
-    parser = parser.command(
-      command.usage,
-      command.describe,
-      (builder) => {
-        let shaped = builder.options(flagOptions(command.settings));
-        if (command.positional !== undefined) {
-          const { name, describe, many } = command.positional;
-          const coerce = (given: string | string[]) =>
-            typeof given === "string" ? restored(given) : given.map(restored);
-          shaped = shaped.positional(name, { type: "string", describe, array: many, coerce });
-        }
-        for (const [flag, option] of Object.entries(command.ownFlags ?? {}))
-          shaped = shaped.option(flag, option);
-        for (const [line, help] of command.examples) shaped = shaped.example(`$0 ${line}`, help);
-        return shaped;
-      },
-      async (argv) => {
-        session = openSession({ argv, arguments: args, environment: process.env, process });
-        code = await command.run(session, argv);
-      },
-    );
-  }
+  const runCommand = async (command: Command, argv: Readonly<Record<string, unknown>>) => {
+    session = openSession({ argv, arguments: args, environment: process.env, process });
+    code = await command.run(session, argv);
+  };
+  for (const one of COMMANDS) parser = addCommand(parser, one, runCommand);
   try {
     await parser.parseAsync();
     return code;
@@ -106,18 +90,60 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+type RunCommand = (command: Command, argv: Readonly<Record<string, unknown>>) => Promise<void>;
+
+function addCommand(parser: Argv, one: Command | CommandGroup, run: RunCommand): Argv {
+  if ("group" in one) {
+    const { group, describe, commands } = one;
+    return parser.command(group, describe, (builder) => {
+      let shaped = builder.usage(`$0 ${group} <command>`).demandCommand(1, "what shall be done?");
+      for (const command of commands) shaped = addCommand(shaped, inGroup(command, group), run);
+      return shaped;
+    });
+  }
+  return parser.command(
+    one.usage,
+    one.describe,
+    (builder) => shapeCommand(builder, one),
+    (argv) => run(one, argv),
+  );
+}
+
+/** In a group, a command is known by its own word. */
+function inGroup(command: Command, group: string): Command {
+  return { ...command, usage: command.usage.slice(group.length + 1) };
+}
+
+function shapeCommand(builder: Argv, command: Command): Argv {
+  let shaped = builder.options(flagOptions(command.settings));
+  const coerce = (given: string | string[] | undefined) =>
+    Array.isArray(given) ? given.map(restored) : given === undefined ? given : restored(given);
+  for (const { name, describe, many, choices } of positionalsOf(command)) {
+    const limited = choices === undefined ? {} : { choices };
+    shaped = shaped.positional(name, { type: "string", describe, array: many, coerce, ...limited });
+  }
+  for (const [flag, option] of Object.entries(command.ownFlags ?? {})) shaped = shaped.option(flag, option);
+  for (const [line, help] of command.examples) shaped = shaped.example(`$0 ${line}`, help);
+  return shaped;
+}
+
 function wrongUsage(message: string, args: readonly string[]): TraceloadError {
-  const [typed = ""] = args;
-  const command = COMMANDS.find(({ usage }) => usage.split(" ")[0] === typed);
-  if (command === undefined) {
+  const [typed = "", second = ""] = args;
+  const found = COMMANDS.find((one) => ("group" in one ? one.group : commandName(one)) === typed);
+  const command =
+    found !== undefined && "group" in found
+      ? found.commands.find((one) => commandName(one) === `${typed} ${second}`)
+      : found;
+  if (found === undefined) {
     const said =
       typed === "" || typed.startsWith("-") ? "" : `there is no command ${JSON.stringify(typed)}. `;
     return new TraceloadError("wrong_usage", `${said}${oneLine(message)}`, { next: "traceload --help" });
   }
-  const next = `traceload ${typed} --help`;
-  if (message.startsWith("Not enough non-option arguments")) {
-    const what = command.positional?.name ?? "an argument";
-    return new TraceloadError("wrong_usage", `${typed}: ${what} must be named (${command.usage})`, { next });
+  const name = command === undefined ? typed : commandName(command);
+  const next = `traceload ${name} --help`;
+  if (command !== undefined && message.startsWith("Not enough non-option arguments")) {
+    const what = positionalsOf(command)[0]?.name ?? "an argument";
+    return new TraceloadError("wrong_usage", `${name}: ${what} must be named (${command.usage})`, { next });
   }
   return new TraceloadError("wrong_usage", oneLine(message), { next });
 }

@@ -1,0 +1,46 @@
+/** `traceload ledger export`: the ledger as a file, to be taken to another store. */
+import { printableJson } from "../../report/rows-text.ts";
+import { exportLedger, openLedgerStore, type ExportedLedger } from "../../wire/ledger.ts";
+import type { Command } from "../command.ts";
+import { STREAM, writeToStream, writeWholeFile } from "../ledger-files.ts";
+import type { Session } from "../session.ts";
+import { visible } from "../show/escape.ts";
+import { formatCount } from "../show/human.ts";
+
+export const ledgerExportCommand: Command = {
+  usage: "ledger export [file]",
+  describe: "write the ledger to a file, to take it to another store",
+  positional: { name: "file", describe: "where to; - or nothing: standard output", many: false },
+  settings: [],
+  examples: [
+    ["ledger export ledger.ndjson", "the embedded store's ledger"],
+    ["ledger export --store redis://127.0.0.1:6379 - | gzip > ledger.gz", "that of a Redis, packed"],
+  ],
+  run: async (session, argv) => {
+    const { loaded, onFault, signal, out } = session;
+    const file = typeof argv["file"] === "string" ? argv["file"] : STREAM;
+    const connection = await openLedgerStore(loaded.settings, { mustExist: true }, onFault);
+    try {
+      const chunks = exportLedger(connection.store, signal);
+      const exported =
+        file === STREAM ? await writeToStream(out.stream, chunks) : await writeWholeFile(file, chunks);
+      tell(session, file, exported, connection.store.facts.name);
+      return 0;
+    } finally {
+      await connection.close();
+    }
+  },
+};
+
+/** Beside the ledger itself nothing goes to standard output. */
+function tell({ loaded, out, err }: Session, file: string, exported: ExportedLedger, store: string): void {
+  const { json, quiet } = loaded.settings;
+  const { entries, groups } = exported;
+  if (json && file !== STREAM) {
+    out.stream.write(`${printableJson({ file, groups, entries })}\n`);
+    return;
+  }
+  const text = `${formatCount(entries)} entries and ${formatCount(groups)} groups of ${store} exported${file === STREAM ? "" : ` to ${file}`}`;
+  if (file !== STREAM) out.stream.write(`${visible(text)}\n`);
+  else if (!quiet) err.stream.write(`${visible(text)}\n`);
+}

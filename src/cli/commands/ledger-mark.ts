@@ -1,0 +1,236 @@
+/** `traceload ledger mark`: a person decides whether rows are in the draft. */
+import { hostname, userInfo } from "node:os";
+import { stdin } from "node:process";
+import { TraceloadError } from "../../core/errors.ts";
+import { ACTIVE_STATES } from "../../core/status.ts";
+import type { Store } from "../../core/store.ts";
+import { printableJson } from "../../report/rows-text.ts";
+import { openSources, sourceOptions } from "../../wire.ts";
+import {
+  countByEntry,
+  decideRow,
+  decideSources,
+  followInRuns,
+  keyed,
+  noRows,
+  openLedgerStore,
+  targetOrigin,
+  type DecidedRows,
+  type DecisionPlan,
+  type FollowedRun,
+} from "../../wire/ledger.ts";
+import type { Command } from "../command.ts";
+import { confirm } from "../confirm.ts";
+import { namedRow, nextCommand, ROW_POSITIONALS, typedText } from "../ledger-address.ts";
+import type { Session } from "../session.ts";
+import { formatRows } from "../show/human.ts";
+import { renderDecided } from "../show/ledger-text.ts";
+
+const MAX_WHY_CHARS = 1_000;
+/** Exit code: rows are being sent, the same command may be typed again. */
+const STILL_RUNNING = 4;
+
+type Argv = Readonly<Record<string, unknown>>;
+
+export const ledgerMarkCommand: Command = {
+  usage: "ledger mark <decision> [trace-id] [span-id]",
+  describe: "a person decides: the row is in the draft, or it is not",
+  positional: [
+    {
+      name: "decision",
+      describe: "added: it is there; absent: it is not, and may be sent",
+      many: false,
+      choices: ["added", "absent"],
+    },
+    ...ROW_POSITIONALS,
+  ],
+  settings: [
+    "datasetGroup",
+    "format",
+    "traceColumn",
+    "spanColumn",
+    "groupColumn",
+    "unit",
+    "skip",
+    "limit",
+    "sandbox",
+  ],
+  ownFlags: {
+    why: { type: "string", requiresArg: true, describe: "how it was found out; is kept (required)" },
+    from: {
+      type: "string",
+      requiresArg: true,
+      describe: "a file of rows instead of one: unknown.csv of a report",
+    },
+    draft: {
+      type: "string",
+      requiresArg: true,
+      describe: "the draft that the rows are in, if the store cannot know",
+    },
+    all: { type: "boolean", describe: "with --from: also rows that are not held" },
+    yes: { type: "boolean", describe: "do not ask" },
+  },
+  examples: [
+    ["ledger mark added TRACE -g 42 --why 'seen in the draft'", "it is there: never send it again"],
+    ["ledger mark absent --from unknown.csv --why 'counted'", "they are not there: send them with rerun"],
+  ],
+  run: async (session, argv) => {
+    const plan = readPlan(argv);
+    const from = typedText(argv, "from");
+    if (from !== undefined && argv["trace-id"] !== undefined) {
+      throw new TraceloadError("wrong_usage", "either a trace ID or --from FILE, not both");
+    }
+    const isYes = argv["yes"] === true;
+    const decided =
+      from === undefined
+        ? await markOne(session, argv, plan, isYes)
+        : await markFile(session, from, plan, isYes);
+    if (decided === undefined) {
+      session.err.stream.write("nothing was marked\n");
+      return 0;
+    }
+    const next = nextCommands(session, plan, decided, from);
+    const result = { decision: plan.decision, ...decided, next };
+    const { out, loaded } = session;
+    out.stream.write(
+      loaded.settings.json ? `${printableJson(result)}\n` : renderDecided(result, { color: out.color }),
+    );
+    return decided.refused > 0 ? STILL_RUNNING : 0;
+  },
+};
+
+type Marked = DecidedRows & { runs: FollowedRun[] };
+
+/** undefined: the person said no. */
+async function markOne(
+  session: Session,
+  argv: Argv,
+  plan: DecisionPlan,
+  yes: boolean,
+): Promise<Marked | undefined> {
+  const { settings } = session.loaded;
+  const origin = targetOrigin(settings);
+  const row = keyed(origin, namedRow(session, argv));
+  return withStore(session, async (store) => {
+    const [entry] = await store.lookup([row.key]);
+    const isOverturned = plan.decision === "absent" && entry?.state === "added";
+    if (isOverturned) {
+      const question =
+        "The server confirmed this row. Once it is marked absent, it may be sent again. Go on?";
+      if (!(await ask(session, question, yes))) return undefined;
+    }
+    const isGranted = await decideRow(store, row, plan);
+    const runs = isGranted ? await followInRuns(store, origin, session.signal) : [];
+    return { decided: isGranted ? 1 : 0, refused: isGranted ? 0 : 1, leftAlone: noRows(), runs };
+  });
+}
+
+/** undefined: the person said no. */
+async function markFile(
+  session: Session,
+  file: string,
+  plan: DecisionPlan,
+  yes: boolean,
+): Promise<Marked | undefined> {
+  const { loaded, signal } = session;
+  const { settings } = loaded;
+  if (file === "-") {
+    throw new TraceloadError(
+      "wrong_usage",
+      "--from: name a file; it is read twice, standard input cannot be",
+    );
+  }
+  const origin = targetOrigin(settings);
+  const sources = await openSources([file], sourceOptions(settings), { stdin });
+  return withStore(session, async (store) => {
+    const found = await countByEntry(store, sources, origin, signal);
+    const { decision, alsoCertain } = plan;
+    const certain = decision === "added" ? found.none : found.added;
+    const wanted = found.unknown + (alsoCertain ? certain : 0);
+    if (wanted > 0) {
+      const risk = decision === "absent" ? " They may be sent again then." : " They are not sent again then.";
+      const question = `Mark ${formatRows(wanted)} of ${file} as ${decision} (${found.unknown} held, ${wanted - found.unknown} others)?${risk}`;
+      if (!(await ask(session, question, yes))) return undefined;
+    }
+    const decided = await decideSources(store, sources, origin, plan, signal);
+    return { ...decided, runs: await followInRuns(store, origin, signal) };
+  });
+}
+
+async function withStore<T>(session: Session, act: (store: Store) => Promise<T>): Promise<T> {
+  const connection = await openLedgerStore(session.loaded.settings, { mustExist: false }, session.onFault);
+  try {
+    return await act(connection.store);
+  } finally {
+    await connection.close();
+  }
+}
+
+function ask({ err, signal }: Session, question: string, yes: boolean): Promise<boolean> {
+  return confirm(question, { input: stdin, output: err.stream, yes, signal });
+}
+
+function readPlan(argv: Argv): DecisionPlan {
+  const decision = argv["decision"];
+  if (decision !== "added" && decision !== "absent") {
+    throw new TraceloadError("wrong_usage", `added or absent, not ${JSON.stringify(decision)}`);
+  }
+  const why = typedText(argv, "why")?.trim() ?? "";
+  if (why === "") {
+    throw new TraceloadError("wrong_usage", "--why: say how it was found out; it is kept beside the row", {
+      next: `the same command with --why 'looked into the draft'`,
+    });
+  }
+  if (why.length > MAX_WHY_CHARS) {
+    throw new TraceloadError(
+      "wrong_usage",
+      `--why: ${why.length} characters; at most ${MAX_WHY_CHARS} are kept`,
+    );
+  }
+  return {
+    decision,
+    draftDatasetId: readDraft(argv, decision),
+    by: whoAmI(),
+    why,
+    alsoCertain: argv["all"] === true,
+  };
+}
+
+function readDraft(argv: Argv, decision: string): number | undefined {
+  const text = typedText(argv, "draft");
+  if (text === undefined) return undefined;
+  if (decision === "absent")
+    throw new TraceloadError("wrong_usage", "--draft: a row that is absent is in none");
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new TraceloadError("wrong_usage", `--draft: ${JSON.stringify(text)} is not the number of a dataset`);
+}
+
+function whoAmI(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // In a container a user may have a number and no name.
+    return `user ${process.getuid?.() ?? "unknown"}@${hostname()}`;
+  }
+}
+
+/** Rows that are unprocessed now have a command that sends them; a report on disk is as old as it was. */
+function nextCommands(
+  session: Session,
+  { decision }: DecisionPlan,
+  { runs, decided }: Marked,
+  from: string | undefined,
+): string[] {
+  const sending = runs.flatMap(({ runId, state, unprocessed }) => {
+    if (unprocessed === 0 || ACTIVE_STATES.includes(state)) return [];
+    return [
+      nextCommand(
+        session,
+        state === "finished" ? ["rerun", runId, "--only", "unprocessed"] : ["resume", runId],
+      ),
+    ];
+  });
+  const reports = runs.map(({ runId }) => nextCommand(session, ["report", runId]));
+  const isOrphaned = decision === "absent" && decided > 0 && runs.length === 0 && from !== undefined;
+  return [...sending, ...reports, ...(isOrphaned ? [nextCommand(session, ["import", from])] : [])];
+}

@@ -1,0 +1,50 @@
+/** What the ledger's commands work with: the store, looked after first, and the ledger's use cases. */
+import type { Settings } from "../../config/settings.ts";
+import { sweepUpTheDead } from "../app/presence.ts";
+import { thisProcess } from "../app/process-identity.ts";
+import { TraceloadError } from "../core/errors.ts";
+import { openStoreConnection, parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
+
+/**
+ * Opens the store, made if there is none unless it `mustExist` (then `store_unreachable`). Requests that were lost with
+ * their process are known as such.
+ */
+export async function openLedgerStore(
+  settings: Settings,
+  { mustExist }: { mustExist: boolean },
+  onFault: (error: unknown) => void,
+): Promise<StoreConnection> {
+  const address = parseStoreUrl(settings.store);
+  if (mustExist && address.kind === "embedded" && !storeExists(address)) {
+    throw new TraceloadError("store_unreachable", `there is no store in ${address.directory}`, {
+      next: "name the one that is meant: --store pglite:DIRECTORY or --store redis://host:6379",
+    });
+  }
+  const connection = await openStoreConnection(address, onFault);
+  try {
+    await sweepUpTheDead(connection.store, thisProcess());
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+export {
+  countByEntry,
+  decideRow,
+  decideSources,
+  followInRuns,
+  keyed,
+  noRows,
+  type Decision,
+  type DecidedRows,
+  type DecisionPlan,
+  type FollowedRun,
+  type RowsByEntry,
+} from "../app/ledger-decisions.ts";
+export { viewEntry, type EntryView } from "../app/ledger-entry.ts";
+export { exportLedger, type ExportedLedger } from "../app/ledger-export.ts";
+export { checkLedgerFile, takeLedgerOver, type LedgerFile } from "../app/ledger-import.ts";
+export { pruneGroup } from "../app/ledger-prune.ts";
+export { targetOrigin } from "./origin.ts";
