@@ -1,5 +1,6 @@
 /** BullMQ's PostgreSQL backend on the embedded pool. */
 import { once } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import { createPostgresBackend, Queue, Worker, type PgPool } from "bullmq";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openEmbedded, type Embedded } from "../../src/store/pglite/open.ts";
@@ -43,6 +44,24 @@ describe("BullMQ on the embedded pool", () => {
     expect([...ran.values()].filter((times) => times !== 1)).toEqual([]);
     expect(ran.size).toBe(300);
     await queue.close();
+  });
+
+  test("takes any number of queues without a warning", async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error): void => void warnings.push(warning.name);
+    process.on("warning", note);
+    const queues = Array.from({ length: 20 }, (_, index) => {
+      return new Queue(`open-${index}`, { connection }, createPostgresBackend);
+    });
+    for (const queue of queues) await queue.add("row", {});
+    // Warnings are emitted a tick later.
+    await setImmediate();
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+    for (const queue of queues) {
+      await queue.drain();
+      await queue.close();
+    }
   });
 
   test("wakes an idle worker by a notification, long before it would look again", async () => {

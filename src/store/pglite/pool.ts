@@ -24,7 +24,7 @@ interface Request {
 type QueryText = string | { text: string; values?: readonly unknown[] };
 
 /** What PGlite's `exec` and friends are not used for: one request on the wire, answered in one go. */
-export class EmbeddedPool extends EventEmitter {
+export class EmbeddedPool {
   readonly options = { max: 1, keepAlive: true };
   readonly #db: PGlite;
   readonly #name: string;
@@ -39,11 +39,16 @@ export class EmbeddedPool extends EventEmitter {
 
   /** `name` stands in the messages of faults. */
   constructor(db: PGlite, name: string) {
-    super();
     this.#db = db;
     this.#name = name;
-    // Each of BullMQ's queues and workers listens for errors of the pool that it shares with the others.
-    this.setMaxListeners(0);
+  }
+
+  /**
+   * Has no events: no idle connection can be lost here. Listeners are not kept, since each of BullMQ's queues and
+   * workers adds one and takes none away, and the pool outlives them all.
+   */
+  on(_event: string, _listener: (...values: unknown[]) => void): this {
+    return this;
   }
 
   /**

@@ -85,7 +85,7 @@ begin
       v_open := null;
       -- Read under the group's lock: who closed the gate before is seen, who closes it later waits for this claim.
       select id, draft, phase <> 'new' and id = any (v_named), phase = 'solo' and draft is null,
-        coalesce(lock_until > v_now and ${schema}.lease_held(lock_owner), false)
+        lock_owner is not null and lock_until > v_now and ${schema}.lease_held(lock_owner)
       into v_group, v_draft, v_open, v_solo, v_gated
       from ${schema}.row_group where key = v_group_key;
     end if;
