@@ -90,7 +90,7 @@ export const SETTINGS = {
   rate: setting(
     "sending",
     rateLimit,
-    "20/s, 600/m or unlimited; one limit for the API key, over all processes",
+    "20/s, 600/m, auto or unlimited; one limit for the API key, over all processes",
     {
       default: "10/s",
     },
@@ -128,6 +128,11 @@ export const SETTINGS = {
     "sending",
     z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ -"),
     "name of the run (default: from the time)",
+  ),
+  fresh: toggle("sending", "start a new run, also where an earlier one of the same rows could be carried on"),
+  acceptChangedSource: toggle(
+    "sending",
+    "carry a run on although its source has changed: rows go by their IDs",
   ),
   detach: toggle("sending", "enqueue only, and leave the sending to `traceload worker`"),
   sandbox: toggle("sending", "send to a sandbox started inside: no key, no network"),

@@ -34,20 +34,23 @@ export const positiveDurationMs = durationMs.refine((ms) => ms > 0, "must be lon
 export interface RateLimit {
   /** undefined: no limit of ours. */
   perSecond: number | undefined;
+  /** Whether the rate that the server allows is to be found. */
+  search: boolean;
 }
 
 const SLOWEST_PER_SECOND = 1 / 3600;
 
-/** `20/s`, `600/m`, `36000/h` or `unlimited`; at least one an hour. */
+/** `20/s`, `600/m`, `36000/h`, `auto` or `unlimited`; at least one an hour. */
 export const rateLimit = z.string().transform((text, context): RateLimit => {
-  if (text.trim() === "unlimited") return { perSecond: undefined };
+  if (text.trim() === "unlimited") return { perSecond: undefined, search: false };
+  if (text.trim() === "auto") return { perSecond: undefined, search: true };
   const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*(s|m|h)\s*$/.exec(text);
   const amount = Number(match?.[1]);
   const seconds = { s: 1, m: 60, h: 3600 }[match?.[2] ?? ""];
   if (seconds === undefined || !(amount > 0 && Number.isFinite(amount))) {
     context.addIssue({
       code: "custom",
-      message: `${JSON.stringify(text)} is not a rate: write 20/s, 600/m or unlimited`,
+      message: `${JSON.stringify(text)} is not a rate: write 20/s, 600/m, auto or unlimited`,
     });
     return z.NEVER;
   }
@@ -55,7 +58,7 @@ export const rateLimit = z.string().transform((text, context): RateLimit => {
     context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is slower than 1/h` });
     return z.NEVER;
   }
-  return { perSecond: amount / seconds };
+  return { perSecond: amount / seconds, search: false };
 });
 
 export interface ErrorLimit {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { SourceFacts } from "../core/source.ts";
 import { TraceloadError } from "../core/errors.ts";
+import { readingOptions, rerunSelection } from "./reading-options.ts";
 
 /** What becomes of rows whose outcome is not known, when all others have theirs. */
 export const ON_UNKNOWN = ["verify", "hold", "retry"] as const;
@@ -15,6 +16,8 @@ export type OnDraftChange = (typeof ON_DRAFT_CHANGE)[number];
 export const runOptions = z.object({
   /** Absent: no limit. */
   ratePerSecond: z.number().positive().optional(),
+  /** Whether the rate is to be found: no limit is known. */
+  rateSearch: z.boolean().default(false),
   timeoutMs: z.number().positive(),
   horizonMs: z.number().nonnegative(),
   sendWindowMs: z.number().positive(),
@@ -28,6 +31,10 @@ export const runOptions = z.object({
   /** Names the shared limiter: the API's origin and a fingerprint of the key. */
   limiter: z.string(),
   sourceFacts: z.array(z.record(z.string(), z.unknown())).default([]),
+  /** Where the rows came from, to be read again: absent in runs of rows of another run, and of earlier versions. */
+  reading: readingOptions.optional(),
+  /** Which rows of its parent the run takes. */
+  rerun: rerunSelection.optional(),
 });
 export type RunOptions = z.infer<typeof runOptions>;
 

@@ -2,17 +2,21 @@
 import { makeAddTrace } from "../../jobs/add-trace.ts";
 import { makeDrafts } from "../app/drafts.ts";
 import type { GroupLocks } from "../app/group-locks.ts";
+import { makeGroupBreaker } from "../app/group-breaker.ts";
 import type { RunWorker } from "../app/import-run.ts";
+import { startPacer, type Pacer } from "../app/pacer.ts";
 import type { Presence } from "../app/presence.ts";
 import { makePlaces } from "../app/places.ts";
 import { makeRateGate, type RateGate } from "../app/rate-gate.ts";
 import { type OnDraftChange, parseRunOptions } from "../app/run-options.ts";
+import { readStoreTime } from "../app/store-time.ts";
 import type { Api } from "../core/api.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Queues, WorkOptions } from "../core/queue.ts";
 import { RUNNING_STATES } from "../core/status.ts";
 import type { Run, RunChange, Store } from "../core/store.ts";
+import { notingPause, notingRead } from "./noted-answers.ts";
 import { makeTokenMint } from "./token-mint.ts";
 
 export interface RunWorkerParts {
@@ -33,6 +37,7 @@ export interface RunWorkerParts {
 /** What of a run's work in this process can be watched. */
 export interface RunActivity {
   readonly gate: Pick<RateGate, "inForce" | "pausedMs">;
+  readonly pacer: Pick<Pacer, "view">;
   /** Requests under way. */
   inFlight(): number;
   /** Whether rows wait for their group's draft. */
@@ -66,9 +71,29 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     clock,
   });
   const takeSlot = (signal: AbortSignal) => gate.take(signal);
-  const drafts = makeDrafts({
+  const storeNowMs = await readStoreTime(store, clock);
+  const pacer = await startPacer({
     store,
-    api,
+    limiter: options.limiter,
+    limitPerSecond: options.ratePerSecond,
+    search: options.rateSearch,
+    inForce: () => gate.inForce(),
+    clock,
+    onFault: parts.onFault,
+  });
+  const groups = makeGroupBreaker({ store, run, clock, onFault: parts.onFault });
+  const drafts = makeDrafts({
+    store: {
+      getGroup: (key) => store.getGroup(key),
+      setGroup: (key, change) => store.setGroup(key, change),
+      sweep: () => store.sweep(),
+      pauseLimiter: notingPause(store, pacer),
+    },
+    api: {
+      listDatasets: notingRead(api.listDatasets, pacer),
+      createDraft: notingRead(api.createDraft, pacer),
+      countRows: notingRead(api.countRows, pacer),
+    },
     clock,
     takeSlot,
     locks: parts.locks,
@@ -118,6 +143,9 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       random: Math.random,
       mintToken,
       takeSlot,
+      pace: pacer,
+      groups,
+      storeNowMs,
       prepareGroup,
       sawDraft: (datasetGroupId, draftDatasetId) => drafts.saw(datasetGroupId, draftDatasetId, stop.signal),
       owner,
@@ -133,6 +161,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
   return {
     activity: {
       gate,
+      pacer,
       inFlight: () => inFlight,
       openingDraft: () => preparing > 0 && inFlight === 0,
     },
@@ -140,6 +169,8 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       const closed = worker.close();
       stop.abort(new Error("told to stop"));
       await closed;
+      pacer.close();
+      groups.close();
     },
   };
 }
