@@ -1,6 +1,7 @@
 /** Opening a group's draft: found, made, waited for, counted; and what becomes of it where that is not allowed. */
 import { describe, expect, test } from "vitest";
 import { makeDrafts, type DraftsOptions } from "../../src/app/drafts.ts";
+import { makeGroupLocks } from "../../src/app/group-locks.ts";
 import { groupKey, rowKey } from "../../src/core/row.ts";
 import type { Group, LeaseId, Store } from "../../src/core/store.ts";
 import { fakeClock } from "../support/fake-clock.ts";
@@ -27,6 +28,7 @@ async function scene(change: Partial<DraftsOptions> & { wrap?: (store: Store) =>
   const stop = new AbortController();
   const halts: string[] = [];
   const warnings: string[] = [];
+  const changes: string[] = [];
   let slots = 0;
   const openerOf = (lease: LeaseId) =>
     makeDrafts({
@@ -37,7 +39,7 @@ async function scene(change: Partial<DraftsOptions> & { wrap?: (store: Store) =>
         signal.throwIfAborted();
         slots += 1;
       },
-      owner: () => lease,
+      locks: makeGroupLocks({ store, clock, owner: () => lease }),
       run: { origin: ORIGIN, createdAt: clock.now(), limiter: "key" },
       maxAttempts: 3,
       retryBaseMs: 1_000,
@@ -47,6 +49,9 @@ async function scene(change: Partial<DraftsOptions> & { wrap?: (store: Store) =>
       },
       warn: async (message) => {
         warnings.push(message);
+      },
+      onDraftChange: async (message) => {
+        changes.push(message);
       },
       ...options,
     });
@@ -59,6 +64,7 @@ async function scene(change: Partial<DraftsOptions> & { wrap?: (store: Store) =>
     stop,
     halts,
     warnings,
+    changes,
     slots: () => slots,
     drafts,
     openerOf,
@@ -86,13 +92,33 @@ describe("a group with a draft", () => {
     expect(api.calls).toHaveLength(2);
   });
 
-  test("that is known from an earlier run is looked up again, and keeps its baseline", async () => {
+  test("that is known from an earlier run is counted anew while nothing of it is in doubt", async () => {
     const { clock, store, openerOf, owner, stop, group, api } = await scene();
     await store.setGroup(KEY, { phase: "open", draftDatasetId: 501, baseline: 3 });
+    api.onCountRows = () => ok(8);
     await clock.advance(1);
     await clock.advanceUntil(openerOf(owner).prepare(42, stop.signal));
-    expect(await group()).toMatchObject({ draftDatasetId: 501, baseline: 3 });
-    expect(api.calls).toEqual(["list 42"]);
+    expect(await group()).toMatchObject({ draftDatasetId: 501, baseline: 8, added: 0 });
+    expect(api.calls).toEqual(["list 42", "count 501"]);
+  });
+
+  test("that was found half filled from the published version is waited for before it is counted (D5)", async () => {
+    const { prepare, api, group, warnings } = await scene();
+    let copied = 0;
+    api.onListDatasets = () => ok([...PUBLISHED, DRAFT]);
+    api.onCountRows = (id) => ok(id === 9 ? 6 : Math.min(6, (copied += 1)));
+    await prepare();
+    expect(await group()).toMatchObject({ phase: "open", draftDatasetId: 501, baseline: 6 });
+    expect(warnings).toEqual([]);
+  });
+
+  test("that has fewer rows than the published version, and stays so, is opened without a count", async () => {
+    const { prepare, api, group, warnings } = await scene();
+    api.onListDatasets = () => ok([...PUBLISHED, DRAFT]);
+    api.onCountRows = (id) => ok(id === 9 ? 6 : 2);
+    await prepare();
+    expect(await group()).toMatchObject({ phase: "open", draftDatasetId: 501, baseline: undefined });
+    expect(warnings[0]).toContain("2 of the published version's 6 rows");
   });
 
   test("whose rows are in flight for another run is given no baseline", async () => {
@@ -172,8 +198,9 @@ describe("a group without a draft", () => {
     const from = clock.monotonicMs();
     await prepare();
     expect(clock.monotonicMs() - from).toBeGreaterThan(120_000);
-    expect(warnings[0]).toContain("4 of 10");
-    expect(await group()).toMatchObject({ phase: "open", baseline: 4 });
+    expect(warnings[0]).toContain("4 of the published version's 10 rows");
+    // What is still to be copied would later look like rows of ours.
+    expect(await group()).toMatchObject({ phase: "open", baseline: undefined });
   });
 
   test("that does not exist is opened all the same: the rows' answers will say so", async () => {
@@ -272,6 +299,66 @@ describe("trouble on the way", () => {
     expect(api.calls).toEqual([]);
     await drafts.prepare(42, stop.signal);
     expect(await group()).toMatchObject({ phase: "open" });
+  });
+});
+
+describe("a draft that rows land in", () => {
+  const NEW_DRAFT = { id: 502, datasetGroupId: 42, versionNumber: -1 };
+  const PUBLISHED_DRAFT = { id: 501, datasetGroupId: 42, versionNumber: 3 };
+
+  test("and that is the group's costs no question", async () => {
+    const { prepare, drafts, stop, api, changes } = await scene();
+    await prepare();
+    const asked = api.calls.length;
+    await drafts.saw(42, 501, stop.signal);
+    await drafts.saw(42, 501, stop.signal);
+    expect(api.calls).toHaveLength(asked);
+    expect(changes).toEqual([]);
+  });
+
+  test("and that is another one is taken in once, counted, and told with both names", async () => {
+    const { prepare, drafts, stop, api, changes, group, clock } = await scene();
+    await prepare();
+    api.onListDatasets = () => ok([...PUBLISHED, PUBLISHED_DRAFT, NEW_DRAFT]);
+    api.onCountRows = (id) => ok(id === 502 ? 12 : 5);
+    await clock.advanceUntil(Promise.all([1, 2, 3].map(() => drafts.saw(42, 502, stop.signal))));
+    await drafts.saw(42, 502, stop.signal);
+    expect(await group()).toMatchObject({ phase: "open", draftDatasetId: 502, baseline: 12, added: 0 });
+    expect(changes).toHaveLength(1);
+    expect(changes[0]).toContain("draft 501");
+    expect(changes[0]).toContain("draft 502");
+    expect(api.calls.slice(2)).toEqual(["list 42", "count 502"]);
+  });
+
+  test("is not counted while a row of the group is in doubt: the count could not say whose it is", async () => {
+    const { prepare, drafts, stop, api, group, clock, store, owner } = await scene();
+    await prepare();
+    const run = await store.createRun(aRun(owner, { origin: ORIGIN }));
+    await store.claim({
+      key: rowKey(ORIGIN, { datasetGroupId: 42, traceId: "trace-1", spanId: undefined }),
+      group: KEY,
+      runId: run.runId,
+      row: 1,
+      token: newToken(),
+      owner,
+      holdMs: 1_000,
+      limiter: "key",
+    });
+    await clock.advance(2_000);
+    api.onListDatasets = () => ok([...PUBLISHED, NEW_DRAFT]);
+    await clock.advanceUntil(drafts.saw(42, 502, stop.signal));
+    expect(await group()).toMatchObject({ draftDatasetId: 502, baseline: undefined });
+    expect(await store.readDoubt(KEY)).toMatchObject({ unknown: 0, elsewhere: 1 });
+  });
+
+  test("named by an answer that comes late, from the draft before, changes nothing", async () => {
+    const { prepare, drafts, stop, api, changes, group, clock } = await scene();
+    await prepare();
+    api.onListDatasets = () => ok([...PUBLISHED, NEW_DRAFT]);
+    await clock.advanceUntil(drafts.saw(42, 502, stop.signal));
+    await clock.advanceUntil(drafts.saw(42, 501, stop.signal));
+    expect(await group()).toMatchObject({ draftDatasetId: 502 });
+    expect(changes).toHaveLength(1);
   });
 });
 
