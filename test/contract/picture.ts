@@ -7,23 +7,28 @@ import type { World } from "./world.ts";
 export interface Picture {
   entries: unknown[];
   group: Omit<Group, "version" | "key" | "checkedAt">;
+  doubt: { sending: number; unknown: number; elsewhere: number; timed: boolean };
+  /** What people decided about each key. */
+  notes: string[][];
   runs: { state: string; counts: StatusCounts; rows: unknown[] }[];
 }
 
 export interface Sight {
   picture: Picture;
-  /** The group's version, and the entries that it stands for. */
+  /** The group's version, and the entries and the draft that it stands for. */
   version: number;
-  entries: string;
+  stands: string;
 }
 
 /** Looks at the world through the port, and checks that counts equal results and counters equal entries. */
 export async function look(world: World, store: Store = world.store): Promise<Sight> {
   const { plan } = world;
   const keys = [...new Set(plan.rows.map((row) => row.key))];
-  const [entries, group, ...runs] = await Promise.all([
+  const [entries, group, doubt, notes, ...runs] = await Promise.all([
     store.lookup(keys),
     store.getGroup(plan.group),
+    store.readDoubt(plan.group),
+    Promise.all(keys.map((key) => store.readNotes(key))),
     ...plan.runIds.map(async (runId) => ({
       run: await store.getRun(runId),
       rows: await store.readRows(runId, { fromRow: 1, limit: 100 }),
@@ -36,6 +41,12 @@ export async function look(world: World, store: Store = world.store): Promise<Si
     sending: count("sending"),
     unknown: count("unknown"),
   });
+  const inDoubt = { sending: doubt.sending, unknown: doubt.unknown + doubt.elsewhere };
+  expect(inDoubt, "what is in doubt equals a recount of entries").toEqual({
+    sending: count("sending"),
+    unknown: count("unknown"),
+  });
+  expect(doubt.version, "the doubt is of the group's version").toBe(group.version);
   for (const { run, rows } of runs) {
     if (run === undefined) {
       expect(rows, "a removed run has no rows").toEqual([]);
@@ -61,6 +72,13 @@ export async function look(world: World, store: Store = world.store): Promise<Si
       return { key, state, token, run, row, draftDatasetId, timed: until !== undefined };
     }),
     group: shownGroup,
+    doubt: {
+      sending: doubt.sending,
+      unknown: doubt.unknown,
+      elsewhere: doubt.elsewhere,
+      timed: doubt.until !== undefined,
+    },
+    notes: notes.map((kept) => kept.map(({ by, decision, why }) => `${by} ${decision} ${why}`)),
     runs: runs.map(({ run, rows }) => ({
       state: run?.state ?? "removed",
       counts: run?.counts ?? ({} as StatusCounts),
@@ -68,7 +86,9 @@ export async function look(world: World, store: Store = world.store): Promise<Si
     })),
   };
   const states = entries.map(({ key, state, token }) => `${key} ${state} ${token}`);
-  return { picture, version, entries: states.toSorted().join(", ") };
+  const { draftDatasetId, baseline, added, resent } = group;
+  const counted = `draft ${draftDatasetId} of ${baseline} with ${added}, ${resent} resent`;
+  return { picture, version, stands: [counted, ...states.toSorted()].join(", ") };
 }
 
 /** What the port fixes for a row of this status. A store may keep more, for people, where it says nothing. */

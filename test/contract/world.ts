@@ -9,13 +9,18 @@ import type {
   ClaimAnswer,
   GroupPhase,
   LeaseId,
+  LedgerNote,
   NewRow,
+  PortableEntry,
   Run,
   Settlement,
   Store,
   Token,
 } from "../../src/core/store.ts";
 import { aHolder, aRun, DRAFT, facts, LONG_MS, queuedRow } from "../support/store-fixtures.ts";
+
+/** The answer to a verdict that came too late. */
+export const REFUSED = "refused";
 
 export interface PlannedClaim {
   run: number;
@@ -42,7 +47,27 @@ export type Call =
       draftDatasetId: number | undefined;
       baseline: number | undefined;
     }
-  | { do: "remove-run"; run: number };
+  | { do: "remove-run"; run: number }
+  | { do: "lock" | "unlock"; owner: string }
+  /** What a verifier reads; its verdict comes some calls later. */
+  | { do: "read-doubt"; reading: number }
+  | {
+      do: "commit-verdict";
+      kind: "landed" | "absent" | "resend";
+      reading: number;
+      /** One row's key, or all. */
+      row: number | undefined;
+    }
+  | { do: "reconcile" | "requeue"; run: number }
+  | {
+      do: "decide";
+      row: number;
+      decision: LedgerNote["decision"];
+      draftDatasetId: number | undefined;
+      why: string;
+    }
+  | { do: "put-entry"; row: number; entry: Omit<PortableEntry, "key" | "group"> }
+  | { do: "remove-entries" };
 
 /** What is the same in the world of the store and in that of the model. */
 export interface Plan {
@@ -58,6 +83,7 @@ export interface World {
   store: Store;
   runs: Run[];
   owners: Map<string, Promise<LeaseId>>;
+  readings: Map<number, { version: number; draftDatasetId: number | undefined }>;
   /** Lets the time of a claim that was granted for a moment pass. */
   letTimePass(key: RowKey): Promise<void>;
 }
@@ -81,7 +107,7 @@ export async function openWorld(
   store: Store,
   letTimePass: World["letTimePass"] = passInStore(store),
 ): Promise<World> {
-  const world: World = { plan, store, runs: [], owners: new Map(), letTimePass };
+  const world: World = { plan, store, runs: [], owners: new Map(), readings: new Map(), letTimePass };
   const owner = await ownerOf(world, "producer");
   for (const runId of plan.runIds) {
     const run = aRun(owner, { runId, origin: plan.origin, fingerprint: "f".repeat(64) });
@@ -152,6 +178,40 @@ export async function play(world: World, call: Call, store = world.store): Promi
     }
     case "remove-run":
       return String(await store.removeRun(runIdOf(plan, call.run)));
+    case "lock":
+      return String(await store.lockGroup(plan.group, await ownerOf(world, call.owner), LONG_MS));
+    case "unlock":
+      await store.unlockGroup(plan.group, await ownerOf(world, call.owner));
+      return "unlocked";
+    case "read-doubt": {
+      const { version, sending, unknown, elsewhere } = await store.readDoubt(plan.group);
+      const { draftDatasetId } = await store.getGroup(plan.group);
+      world.readings.set(call.reading, { version, draftDatasetId });
+      return `${sending} sending, ${unknown} in doubt, ${elsewhere} elsewhere`;
+    }
+    case "commit-verdict": {
+      const reading = world.readings.get(call.reading);
+      if (reading === undefined) throw new Error("a verdict comes after its reading");
+      const keys = call.row === undefined ? {} : { keys: [keyOf(plan, call.row)] };
+      const ended = await store.commitVerdict(plan.group, { kind: call.kind, ...reading, ...keys });
+      return ended === undefined ? REFUSED : `ended ${ended}`;
+    }
+    case "reconcile":
+      return `reconciled ${await store.reconcile(runIdOf(plan, call.run), plan.rows)}`;
+    case "requeue":
+      return `requeued ${await store.requeue(runIdOf(plan, call.run), { fromRow: 1, toRow: 2 })}`;
+    case "decide": {
+      const { row, decision, draftDatasetId, why } = call;
+      const key = keyOf(plan, row);
+      const by = "ada@host";
+      return String(await store.decide({ key, group: plan.group, decision, draftDatasetId, by, why }));
+    }
+    case "put-entry": {
+      const entry = { ...call.entry, key: keyOf(plan, call.row), group: plan.group };
+      return `took over ${await store.putEntries([entry])}`;
+    }
+    case "remove-entries":
+      return `forgot ${await store.removeEntries(plan.group, 100)}`;
     default:
       return call satisfies never;
   }
@@ -165,8 +225,22 @@ export async function afterwards(world: World, call: Call): Promise<void> {
 /** What the same call answers when it is played again at once. */
 export function repeated(call: Call, answer: string): string {
   if (call.do === "claim" && answer.startsWith("already-added")) return "done";
-  if (call.do === "mark-unprocessed") return "marked 0";
-  return answer;
+  switch (call.do) {
+    case "mark-unprocessed":
+      return "marked 0";
+    case "reconcile":
+      return "reconciled 0";
+    case "requeue":
+      return "requeued 0";
+    case "put-entry":
+      return "took over 0";
+    case "remove-entries":
+      return "forgot 0";
+    case "commit-verdict":
+      return answer === "ended 0" ? answer : REFUSED;
+    default:
+      return answer;
+  }
 }
 
 function passInStore(store: Store): World["letTimePass"] {
