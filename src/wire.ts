@@ -1,31 +1,50 @@
 /** The composition root: from settings to live parts, and back in reverse order. */
 import { randomInt } from "node:crypto";
+import { hostname } from "node:os";
 import path from "node:path";
 import { makeFinishRun } from "../jobs/finish-run.ts";
 import { keyFingerprint, readApiKey, readProxy } from "../config/credentials.ts";
 import type { Environment, LoadedSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
-import { importRun, type ImportRequest } from "./app/import-run.ts";
+import {
+  conductRun,
+  importRun,
+  type ImportRequest,
+  type RunEnd,
+  type WorkRequest,
+} from "./app/import-run.ts";
 import { makeGroupLocks } from "./app/group-locks.ts";
 import { preflight } from "./app/preflight.ts";
 import { interruptOrphans } from "./app/orphans.ts";
 import { openPresence, sweepUpTheDead } from "./app/presence.ts";
 import { thisProcess } from "./app/process-identity.ts";
 import { removeOldRuns } from "./app/retention.ts";
-import { limiterName, newRunId, runFingerprint, type RunOptions } from "./app/run-options.ts";
+import { readingOf, type RerunSelection } from "./app/reading-options.ts";
+import { type RerunRequest, rowsOfRun } from "./app/rerun.ts";
+import { takeUpRun } from "./app/resume.ts";
+import {
+  limiterName,
+  newRunId,
+  parseRunOptions,
+  runFingerprint,
+  type RunOptions,
+} from "./app/run-options.ts";
 import { serveRuns, type ServeParts } from "./app/serve-runs.ts";
 import type { Api } from "./core/api.ts";
 import { systemClock } from "./core/clock.ts";
 import type { Outcome } from "./core/outcome.ts";
+import type { PaceView } from "./core/pace.ts";
 import type { OpenedSources, SourceOptions } from "./core/source.ts";
 import type { Run, Store } from "./core/store.ts";
 import { createApi } from "./promptlayer/api-client.ts";
 import { openQueues } from "./queue/bullmq-queues.ts";
 import { startSandbox, type Sandbox } from "./sandbox/server.ts";
+import { CHANGED_WARNING, givenOptions, heldRows, type HeldSources } from "./wire/carry-on.ts";
 import { makeRunVerifier } from "./wire/run-verifier.ts";
 import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
 import { readSnapshot, type Snapshot, writeSnapshots } from "./wire/snapshot.ts";
 import { openStoreConnection, parseStoreUrl, storeExists } from "./wire/store-connection.ts";
+import { forgetSpool, spoolFile, stateDirectory } from "./wire/state-directory.ts";
 import { targetOrigin } from "./wire/origin.ts";
 import { proxyFor } from "./wire/proxy.ts";
 import { packageVersion } from "./wire/version.ts";
@@ -40,6 +59,8 @@ export interface Target {
   limiter: string;
   sandbox: Sandbox | undefined;
   ratePerSecond: number | undefined;
+  /** Whether the rate is to be found. */
+  rateSearch: boolean;
   close(): Promise<void>;
 }
 
@@ -69,6 +90,7 @@ export async function openTarget(
     limiter: limiterName(origin, keyFingerprint(apiKey)),
     sandbox,
     ratePerSecond: unlimited ? undefined : settings.rate.perSecond,
+    rateSearch: settings.rate.search,
     close: async () => {
       await api.close();
       await sandbox?.close();
@@ -80,26 +102,39 @@ export async function openTarget(
 const CONNECT_TIMEOUT_MS = 2_500;
 
 function sandboxRecord(settings: Settings): string {
-  if (settings.sandboxRecord !== undefined) return settings.sandboxRecord;
-  const address = parseStoreUrl(settings.store);
-  const directory = address.kind === "embedded" ? address.directory : path.resolve(".traceload");
-  return path.join(directory, "sandbox-record.ndjson");
+  return settings.sandboxRecord ?? path.join(stateDirectory(settings), "sandbox-record.ndjson");
 }
 
 /** A store with its queue, and this process's place in it. */
 export interface Workplace {
   store: Store;
-  /** Ends runs whose importer died: all in an embedded store, those of the same rows in a shared one. */
-  interruptOrphans(fingerprint: string, signal: AbortSignal): Promise<Run[]>;
+  /** Ends runs whose importer died, but for one: all in an embedded store, those of the same rows in a shared one. */
+  interruptOrphans(fingerprint: string, except: string | undefined, signal: AbortSignal): Promise<Run[]>;
   /** Forgets runs that are older than the settings keep them. */
   removeOldRuns(): Promise<number>;
   importRun(
     request: ImportRequest,
     signal: AbortSignal,
     onProgress: (progress: Progress) => void,
-  ): ReturnType<typeof importRun>;
+  ): Promise<RunEnd>;
+  /** Takes a run up and conducts it to its end. */
+  carryOn(
+    request: CarryOnRequest,
+    signal: AbortSignal,
+    onProgress: (progress: Progress) => void,
+  ): Promise<RunEnd>;
+  /** The selected rows of a run, as the sources of another one. */
+  rowsOfRun(request: RerunRequest): OpenedSources;
   serve(options: Pick<ServeParts, "onChange"> & { concurrency: number }, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface CarryOnRequest extends Omit<WorkRequest, "sources"> {
+  run: Run;
+  /** Undefined: the store holds all of its rows. */
+  sources: HeldSources | undefined;
+  /** Options that hold for this process instead of the run's own. */
+  options: Partial<RunOptions>;
 }
 
 export interface Progress {
@@ -108,6 +143,8 @@ export interface Progress {
   limitPerSecond: number | undefined;
   /** How long everybody was asked to wait, from now. */
   pausedMs: number;
+  /** The shared pace, while it is not the limits alone that hold. */
+  pace: PaceView | undefined;
   /** Requests of this process that are under way. */
   inFlight: number;
   openingDraft: boolean;
@@ -182,35 +219,46 @@ export async function openWorkplace(
     workers.set(run.runId, worker);
     return worker;
   };
+  const parts = { store, queues, presence, clock, startRunWorker: startWorker, makeVerifier, onFault };
+  const telling = (onProgress: (progress: Progress) => void) => (run: Run, waitingMs?: number) => {
+    const activity = workers.get(run.runId)?.activity;
+    onProgress({
+      run,
+      limitPerSecond: activity?.gate.inForce() ?? target.ratePerSecond,
+      pausedMs: activity?.gate.pausedMs() ?? 0,
+      pace: activity?.pacer.view(),
+      inFlight: activity?.inFlight() ?? 0,
+      openingDraft: activity?.openingDraft() ?? false,
+      waitingMs,
+      outcomes: outcomesOf(run.runId),
+    });
+  };
+  const endOf = async (end: RunEnd): Promise<RunEnd> => {
+    if (end.run.state === "finished") await forgetSpool(settings, end.run.runId).catch(onFault);
+    return end;
+  };
 
   return {
     store,
-    removeOldRuns: () => removeOldRuns(store, settings.retention),
-    interruptOrphans: (fingerprint, signal) =>
+    removeOldRuns: () => removeOldRuns(store, settings.retention, (runId) => forgetSpool(settings, runId)),
+    interruptOrphans: (fingerprint, except, signal) =>
       interruptOrphans(
         { store, queues, clock, onFault },
         // An embedded store has one process: whatever else is running there, is not.
-        (run) => address.kind === "embedded" || run.fingerprint === fingerprint,
+        (run) => run.runId !== except && (address.kind === "embedded" || run.fingerprint === fingerprint),
         signal,
       ),
-    importRun: (request, signal, onProgress) =>
-      importRun(
-        { store, queues, presence, clock, startRunWorker: startWorker, makeVerifier, onFault },
-        request,
-        signal,
-        (run, waitingMs) => {
-          const activity = workers.get(run.runId)?.activity;
-          onProgress({
-            run,
-            limitPerSecond: activity?.gate.inForce() ?? target.ratePerSecond,
-            pausedMs: activity?.gate.pausedMs() ?? 0,
-            inFlight: activity?.inFlight() ?? 0,
-            openingDraft: activity?.openingDraft() ?? false,
-            waitingMs,
-            outcomes: outcomesOf(run.runId),
-          });
-        },
-      ),
+    importRun: async (request, signal, onProgress) =>
+      endOf(await importRun(parts, request, signal, telling(onProgress))),
+    carryOn: async ({ run: found, sources, options, ...request }, signal, onProgress) => {
+      const taken = await takeUpRun({ store, queues, clock, presence, onFault }, found.runId, signal);
+      if (sources?.changed === true) await store.changeRun(taken.runId, { warning: CHANGED_WARNING });
+      const run = { ...taken, options: { ...taken.options, ...options, limiter: target.limiter } };
+      const carriedOn = { counts: taken.counts, held: heldRows(store, taken, sources) };
+      const work = { ...request, run, carriedOn, sources: sources?.opened };
+      return endOf(await conductRun(parts, work, signal, telling(onProgress)));
+    },
+    rowsOfRun: (request) => rowsOfRun({ store, clock, locks }, request),
     serve: ({ onChange }, signal) =>
       serveRuns(
         {
@@ -261,12 +309,67 @@ export async function storeSnapshot(settings: Settings): Promise<Snapshot | unde
   return address.kind === "embedded" ? readSnapshot(address.directory) : undefined;
 }
 
-/** What an import of these sources is called, and remembers. */
-export function newRun(settings: Settings, target: Target, sources: OpenedSources): ImportRequest["run"] {
-  const { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit, maxErrors } =
-    settings;
+/** What a run is called that is named by nobody. */
+export function runIdOf(settings: Settings): string {
+  return settings.runId ?? newRunId(systemClock.wallMs(), () => randomInt(0x10000) / 0x10000);
+}
+
+/** What an import of these sources remembers. */
+export function newRun(
+  settings: Settings,
+  target: Target,
+  { runId, sources }: { runId: string; sources: OpenedSources },
+): ImportRequest["run"] {
+  const { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit } = settings;
+  const places = sources.names.map((name) =>
+    name === "-" ? spoolFile(settings, runId) : path.resolve(name),
+  );
   const options: RunOptions = {
+    ...sendingOptions(settings, target),
+    sourceFacts: sources.facts.map((facts) => ({ ...facts })),
+    reading: readingOf(hostname(), places, sourceOptions(settings)),
+  };
+  return {
+    runId,
+    fingerprint: runFingerprint({
+      origin: target.origin,
+      sources: sources.facts,
+      mapping: { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit },
+    }),
+    origin: target.origin,
+    sources: sources.names,
+    options,
+  };
+}
+
+/** What a new run of an earlier one's rows remembers: the earlier one's options, but for what is given anew. */
+export function newRerun(
+  loaded: LoadedSettings,
+  target: Target,
+  { runId, parent, selection }: { runId: string; parent: Run; selection: RerunSelection },
+): ImportRequest["run"] {
+  const { reading: _reading, ...kept } = parseRunOptions(parent.runId, parent.options);
+  const options: RunOptions = {
+    ...kept,
+    ...givenOptions(loaded, target.ratePerSecond),
+    limiter: target.limiter,
+    sourceFacts: [],
+    rerun: selection,
+  };
+  const fingerprint = runFingerprint({
+    origin: target.origin,
+    sources: [],
+    mapping: { rerun: selection, parent: parent.runId },
+  });
+  const { sources } = parent;
+  return { runId, fingerprint, origin: target.origin, sources, options, parent: parent.runId };
+}
+
+function sendingOptions(settings: Settings, target: Target): Omit<RunOptions, "sourceFacts"> {
+  const { maxErrors } = settings;
+  return {
     ...(target.ratePerSecond === undefined ? {} : { ratePerSecond: target.ratePerSecond }),
+    rateSearch: target.rateSearch,
     timeoutMs: settings.timeout,
     horizonMs: settings.horizon,
     sendWindowMs: settings.sendWindow,
@@ -280,18 +383,6 @@ export function newRun(settings: Settings, target: Target, sources: OpenedSource
       ? {}
       : { maxErrors: JSON.parse(JSON.stringify(maxErrors)) as RunOptions["maxErrors"] }),
     limiter: target.limiter,
-    sourceFacts: sources.facts.map((facts) => ({ ...facts })),
-  };
-  return {
-    runId: settings.runId ?? newRunId(systemClock.wallMs(), () => randomInt(0x10000) / 0x10000),
-    fingerprint: runFingerprint({
-      origin: target.origin,
-      sources: sources.facts,
-      mapping: { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit },
-    }),
-    origin: target.origin,
-    sources: sources.names,
-    options,
   };
 }
 
@@ -310,8 +401,19 @@ export function checkTarget(
   return preflight({ api, clock: systemClock, baseUrl, datasetGroupId }, signal);
 }
 
+export { theActiveRun } from "./app/halt-run.ts";
+export { RERUN_STATUSES, type RerunSelection, type RerunStatus } from "./app/reading-options.ts";
+export type { RunEnd } from "./app/import-run.ts";
+export { findResumable } from "./app/resume.ts";
+export { parseRunOptions } from "./app/run-options.ts";
 export { dryRun } from "./app/dry-run.ts";
+export { earlierRun, givenOptions, requireOrigin, sourcesOfRun } from "./wire/carry-on.ts";
+export { openControls } from "./wire/controls.ts";
+export { countSelected, findParent } from "./wire/rerun.ts";
+export { spoolFile } from "./wire/state-directory.ts";
+export { spooled } from "./sources/spool.ts";
 export { systemClock } from "./core/clock.ts";
+export { readPace } from "./wire/run-pace.ts";
 export { openSources } from "./sources/open.ts";
 export { startSandbox } from "./sandbox/server.ts";
 export { parseSandboxFlags, type SandboxFlags } from "./sandbox/settings.ts";

@@ -44,13 +44,22 @@ export async function resendUnknown(parts: ResendParts, signal: AbortSignal): Pr
   let resent = 0;
   for (const [group, all] of keys) {
     for (let from = 0; from < all.length; from += KEYS_PER_COMMIT) {
-      resent += await forget(parts, group, all.slice(from, from + KEYS_PER_COMMIT), signal);
+      resent += await forgetUnknown(parts, group, all.slice(from, from + KEYS_PER_COMMIT), signal);
     }
   }
   return resent;
 }
 
-function forget(parts: ResendParts, group: GroupKey, keys: RowKey[], signal: AbortSignal): Promise<number> {
+/**
+ * Takes the unknown ones of these rows (of one group, at most 1,000) out of the ledger, by a person's choice. Waits until
+ * nothing of the group is being sent. Answers how many there were. Safe to repeat.
+ */
+export function forgetUnknown(
+  parts: Omit<ResendParts, "run">,
+  group: GroupKey,
+  keys: RowKey[],
+  signal: AbortSignal,
+): Promise<number> {
   const { store, locks, clock } = parts;
   return locks.hold(group, signal, async () => {
     for (;;) {

@@ -2,10 +2,14 @@
 import yargs, { type Argv } from "yargs";
 import { TraceloadError } from "../core/errors.ts";
 import { packageVersion } from "../wire.ts";
+import { cancelCommand } from "./commands/cancel.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { importCommand } from "./commands/import.ts";
 import { ledgerGroup } from "./commands/ledger.ts";
+import { pauseCommand } from "./commands/pause.ts";
 import { reportCommand } from "./commands/report.ts";
+import { rerunCommand } from "./commands/rerun.ts";
+import { resumeCommand } from "./commands/resume.ts";
 import { sandboxCommand } from "./commands/sandbox.ts";
 import { statusCommand } from "./commands/status.ts";
 import { workerCommand } from "./commands/worker.ts";
@@ -17,8 +21,12 @@ import { exitCodeOfError, renderError } from "./show/error-text.ts";
 
 const COMMANDS: readonly (Command | CommandGroup)[] = [
   importCommand,
+  resumeCommand,
+  rerunCommand,
   statusCommand,
   reportCommand,
+  pauseCommand,
+  cancelCommand,
   workerCommand,
   ledgerGroup,
   doctorCommand,
@@ -118,9 +126,8 @@ function shapeCommand(builder: Argv, command: Command): Argv {
   let shaped = builder.options(flagOptions(command.settings));
   const coerce = (given: string | string[] | undefined) =>
     Array.isArray(given) ? given.map(restored) : given === undefined ? given : restored(given);
-  for (const { name, describe, many, choices } of positionalsOf(command)) {
-    const limited = choices === undefined ? {} : { choices };
-    shaped = shaped.positional(name, { type: "string", describe, array: many, coerce, ...limited });
+  for (const { name, describe, many } of positionalsOf(command)) {
+    shaped = shaped.positional(name, { type: "string", describe, array: many, coerce });
   }
   for (const [flag, option] of Object.entries(command.ownFlags ?? {})) shaped = shaped.option(flag, option);
   for (const [line, help] of command.examples) shaped = shaped.example(`$0 ${line}`, help);
@@ -141,6 +148,10 @@ function wrongUsage(message: string, args: readonly string[]): TraceloadError {
   }
   const name = command === undefined ? typed : commandName(command);
   const next = `traceload ${name} --help`;
+  if (command === undefined && second !== "" && !second.startsWith("-")) {
+    const said = `there is no command ${JSON.stringify(`${typed} ${second}`)}. ${oneLine(message)}`;
+    return new TraceloadError("wrong_usage", said, { next });
+  }
   if (command !== undefined && message.startsWith("Not enough non-option arguments")) {
     const what = positionalsOf(command)[0]?.name ?? "an argument";
     return new TraceloadError("wrong_usage", `${name}: ${what} must be named (${command.usage})`, { next });

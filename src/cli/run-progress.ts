@@ -1,5 +1,5 @@
 /** From what a run tells while it works to what the progress view shows. */
-import { RUNNING_STATES, rowsRead } from "../core/status.ts";
+import { ACTIVE_STATES, rowsRead } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import type { Progress } from "../wire.ts";
 import type { LimitingFactor, ProgressState } from "./show/progress.ts";
@@ -15,6 +15,8 @@ export class RunProgress {
   readonly #monotonicMs: () => number;
   readonly #readShare: () => number | undefined;
   #last: Progress | undefined;
+  /** Requests answered before this process took the run up. */
+  #before: number | undefined;
   #stopping = false;
   /** Requests answered, over time. */
   #samples: { at: number; answered: number }[] = [];
@@ -33,6 +35,7 @@ export class RunProgress {
 
   update(progress: Progress): void {
     this.#last = progress;
+    this.#before ??= answeredRows(progress);
     const at = this.#monotonicMs();
     this.#samples.push({ at, answered: answeredRows(progress) });
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MS) this.#samples.shift();
@@ -44,7 +47,7 @@ export class RunProgress {
 
   /** Over the whole run, per second; undefined when nothing was sent. */
   overallPerSecond(): number | undefined {
-    const answered = this.#last === undefined ? 0 : answeredRows(this.#last);
+    const answered = this.#last === undefined ? 0 : answeredRows(this.#last) - (this.#before ?? 0);
     const seconds = (this.#monotonicMs() - this.#startedAt) / 1000;
     return answered === 0 || seconds <= 0 ? undefined : answered / seconds;
   }
@@ -52,7 +55,7 @@ export class RunProgress {
   state(): ProgressState | undefined {
     if (this.#last === undefined) return undefined;
     const { run, limitPerSecond, inFlight } = this.#last;
-    const stopping = this.#stopping || !RUNNING_STATES.includes(run.state);
+    const stopping = this.#stopping || !ACTIVE_STATES.includes(run.state);
     return {
       runId: run.runId,
       phase: stopping && run.finishedAt === undefined ? "stopping" : run.state,
@@ -63,6 +66,7 @@ export class RunProgress {
       achievedPerSecond: this.#recentPerSecond(),
       elapsedMs: this.#monotonicMs() - this.#startedAt,
       limitedBy: this.#limitedBy(this.#last),
+      pace: this.#last.pace,
     };
   }
 

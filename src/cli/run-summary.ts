@@ -47,6 +47,7 @@ export function writeRunReport(session: Session, input: RunReportInput): Promise
           reportDir,
           importArguments,
           globalArguments: globalArguments(session),
+          runFlags: runFlags(session, run.origin),
           importFlags: importFlags(session),
           program: session.program,
         }),
@@ -83,6 +84,19 @@ const CARRIED = [
   "reportDir",
   "concurrency",
 ] as const;
+
+/** What a later command on a run needs to send its rows where they went before, and to write its report there. */
+export function runFlags(session: Session, origin: string): string[] {
+  const named = session.loaded.origins.baseUrl;
+  const elsewhere = origin !== new URL(SETTINGS.baseUrl.default ?? "").origin;
+  const address = origin === "sandbox" ? ["--sandbox"] : ["--base-url", session.flags.baseUrl ?? origin];
+  const needed = elsewhere && (origin === "sandbox" || named === "flag" || named === "default");
+  const typed = (["sandboxRecord", "reportDir"] as const).flatMap((name) => {
+    const value = session.flags[name];
+    return value === undefined ? [] : [`--${flagName(name)}`, value];
+  });
+  return [...(needed ? address : []), ...typed, ...globalArguments(session)];
+}
 
 /** What the import of the failed rows needs to go where this one went. */
 export function importFlags(session: Session): string[] {

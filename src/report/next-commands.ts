@@ -9,10 +9,12 @@ export interface NextInput {
   halt: { code: string; message: string } | undefined;
   /** The run's own report directory; undefined when no report could be written. */
   reportDir: string | undefined;
-  /** The arguments of the import, to be typed again (of a dry run: without `--dry-run`); undefined when not known. */
+  /** The arguments of the import that was a dry run, without `--dry-run`; undefined when not known. */
   importArguments: readonly string[] | undefined;
   /** Global flags that later commands need to find the run, such as `--store`. Never holds a password. */
   globalArguments?: readonly string[] | undefined;
+  /** Flags that later commands on the run need to reach its API and store; default: the global ones. */
+  runFlags?: readonly string[] | undefined;
   /** Flags of the import that hold for its failed rows as well, such as `--sandbox`; those of the store included. */
   importFlags?: readonly string[] | undefined;
   /** How the command is called; default `traceload`. */
@@ -41,14 +43,15 @@ function commands(input: NextInput): string[] {
   if (state === "stopped" && input.halt !== undefined && isErrorCode(input.halt.code)) {
     next.push(shellCommand(["doctor", ...globals]));
   }
-  // `resume` takes this place when it is there; until then the same import skips what was added.
-  if (state !== "finished" || counts.unprocessed > 0) next.push(again);
-  // `rerun` takes this place when it is there; until then the file of the rows that did not make it is imported.
-  if (counts.rejected + counts.failed + counts.invalid > 0 && input.reportDir !== undefined) {
+  const flags = input.runFlags ?? globals;
+  if (counts.unknown > 0) next.push(shellCommand(["verify", runId, ...flags]));
+  if (state !== "finished") next.push(shellCommand(["resume", runId, ...flags]));
+  const left = counts.rejected + counts.failed + (state === "finished" ? counts.unprocessed : 0);
+  if (left > 0) next.push(shellCommand(["rerun", runId, ...flags]));
+  // What could not be read has to be mended first, and then comes as any file does.
+  if (counts.invalid > 0 && input.reportDir !== undefined) {
     next.push(shellCommand(["import", `${input.reportDir}/failed.csv`, ...(input.importFlags ?? globals)]));
   }
-  // `verify` comes first here when it is there; until then unknown rows are held, and can only be looked at.
-  if (counts.unknown > 0) next.push(statusOfRun);
   if (input.reportDir === undefined) next.push(shellCommand(["report", runId, ...globals]));
   return next.filter((command) => command !== undefined);
 }

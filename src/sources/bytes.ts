@@ -54,7 +54,7 @@ export async function* streamChunks(
     for await (const chunk of stream) yield Buffer.from(chunk as Uint8Array);
   } catch (error) {
     signal.throwIfAborted();
-    throw unreadable(source, error);
+    throw error instanceof TraceloadError ? error : unreadable(source, error);
   } finally {
     signal.removeEventListener("abort", stop);
   }

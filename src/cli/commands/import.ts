@@ -1,6 +1,5 @@
 /** `traceload import`: the main job. */
 import { stdin } from "node:process";
-import type { Run } from "../../core/store.ts";
 import type { ReportRow } from "../../report/columns.ts";
 import { nextCommands } from "../../report/next-commands.ts";
 import { buildSummary } from "../../report/summary.ts";
@@ -8,30 +7,23 @@ import { writeReport } from "../../report/writer.ts";
 import {
   checkTarget,
   dryRun,
+  earlierRun,
   newRun,
   openSources,
   openStoreIfThere,
   openTarget,
-  openWorkplace,
+  runIdOf,
   sourceOptions,
-  systemClock,
+  spooled,
+  spoolFile,
   type Target,
 } from "../../wire.ts";
 import type { OpenedSources } from "../../core/source.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
-import { RunProgress } from "../run-progress.ts";
-import {
-  globalArguments,
-  hasPassword,
-  importFlags,
-  nothingToRead,
-  printSummary,
-  writeRunReport,
-} from "../run-summary.ts";
+import { conduct } from "../conduct.ts";
+import { globalArguments, hasPassword, importFlags, nothingToRead, printSummary } from "../run-summary.ts";
 import type { Session } from "../session.ts";
-import { openProgressView } from "../show/progress-view.ts";
-import { visible } from "../show/escape.ts";
 
 export const importCommand: Command = {
   usage: "import <files..>",
@@ -62,6 +54,8 @@ export const importCommand: Command = {
     "onUnknown",
     "onDraftChange",
     "runId",
+    "fresh",
+    "acceptChangedSource",
     "detach",
     "sandbox",
     "reportDir",
@@ -95,89 +89,61 @@ export const importCommand: Command = {
     }
     const target = await openTarget(session.loaded, session.environment);
     try {
-      const sources = await openSources(files, sourceOptions(settings), { stdin });
-      return settings.dryRun
-        ? await planImport(session, target, sources)
-        : await sendImport(session, target, sources);
+      if (settings.dryRun) {
+        return await planImport(
+          session,
+          target,
+          await openSources(files, sourceOptions(settings), { stdin }),
+        );
+      }
+      const runId = runIdOf(settings);
+      const copied = spooled(stdin, spoolFile(settings, runId), session.signal);
+      const sources = await openSources(files, sourceOptions(settings), { stdin: copied });
+      return await sendImport(session, target, { runId, sources });
     } finally {
       await target.close();
     }
   },
 };
 
-async function sendImport(session: Session, target: Target, sources: OpenedSources): Promise<number> {
-  const { loaded, onFault, err, signal } = session;
-  const { settings } = loaded;
+async function sendImport(
+  session: Session,
+  target: Target,
+  { runId, sources }: { runId: string; sources: OpenedSources },
+): Promise<number> {
+  const { settings } = session.loaded;
+  const { signal } = session;
   const warnings = await checkTarget(target, settings.datasetGroup, signal);
-  const progress = new RunProgress({
-    concurrency: settings.concurrency,
-    monotonicMs: () => systemClock.monotonicMs(),
+  return conduct(session, target, {
+    warnings,
     readShare: () => sources.readShare(),
-  });
-  const workplace = await openWorkplace(settings, target, onFault);
-  try {
-    // Opening a store takes seconds the first time; who stopped it meanwhile wants no run.
-    signal.throwIfAborted();
-    const { facts } = workplace.store;
-    const view = openProgressView({
-      mode: settings.quiet ? "none" : settings.progress,
-      stream: err.stream,
-      clock: systemClock,
-      color: err.color,
-      read: () => progress.state(),
-    });
-    const note = (text: string) => {
-      if (!settings.quiet) view.note(visible(text));
-    };
-    note(`store: ${facts.name}; sending to ${target.sandbox === undefined ? target.baseUrl : "the sandbox"}`);
-    for (const warning of [...facts.warnings, ...warnings]) note(`warning: ${warning}`);
-    const onStop = () => {
-      progress.stopping();
-      note("stopping: rows in flight are awaited (again: leave at once)");
-    };
-    signal.addEventListener("abort", onStop, { once: true });
-    let run: Run;
-    let fault: TraceloadError | undefined;
-    try {
-      const wanted = newRun(settings, target, sources);
-      for (const { runId } of await workplace.interruptOrphans(wanted.fingerprint, signal)) {
-        note(`run ${runId} was interrupted; what it added is known, and is not sent again`);
+    importArguments: importArguments(session),
+    start: async ({ workplace, note, onProgress }) => {
+      const run = newRun(settings, target, { runId, sources });
+      const { detach, maxErrors, highWater: highWaterRows } = settings;
+      const work = { detach, highWaterRows, maxErrors };
+      const earlier = settings.fresh
+        ? undefined
+        : await earlierRun(workplace.store, { ...run, runId: settings.runId }, sources, {
+            acceptChanged: settings.acceptChangedSource,
+            changed: (left, difference) =>
+              note(`run ${left.runId} is left as it is, and a new one started: ${difference}`),
+          });
+      for (const orphan of await workplace.interruptOrphans(run.fingerprint, earlier?.run.runId, signal)) {
+        note(`run ${orphan.runId} was interrupted; what it added is known, and is not sent again`);
       }
       await workplace.removeOldRuns();
-      ({ run, fault } = await workplace.importRun(
-        {
-          run: wanted,
-          sources,
-          detach: settings.detach,
-          highWaterRows: settings.highWater,
-          maxErrors: settings.maxErrors,
-          warnings,
-        },
-        signal,
-        (seen) => progress.update(seen),
-      ));
-    } finally {
-      signal.removeEventListener("abort", onStop);
-      view.close();
-    }
-    const { summary } = await writeRunReport(session, {
-      store: workplace.store,
-      run,
-      directory: settings.reportDir,
-      rate: {
-        limitPerSecond: target.ratePerSecond ?? null,
-        achievedPerSecond: progress.overallPerSecond() ?? null,
-      },
-      importArguments: importArguments(session),
-    });
-    if (fault !== undefined && summary.counts.read === 0) throw fault;
-    if (summary.counts.read === 0 && !settings.allowEmpty && run.state === "finished")
-      throw nothingToRead(sources.names);
-    printSummary(session, summary);
-    return summary.exitCode;
-  } finally {
-    await workplace.close();
-  }
+      if (earlier === undefined)
+        return workplace.importRun({ run, sources, warnings, ...work }, signal, onProgress);
+      note(`carrying on run ${earlier.run.runId}, which has these rows (--fresh starts a new one)`);
+      return workplace.carryOn({ ...earlier, options: run.options, ...work }, signal, onProgress);
+    },
+    judge: ({ counts }, { run, fault }) => {
+      if (fault !== undefined && counts.read === 0) throw fault;
+      if (counts.read === 0 && !settings.allowEmpty && run.state === "finished")
+        throw nothingToRead(sources.names);
+    },
+  });
 }
 
 async function planImport(session: Session, target: Target, sources: OpenedSources): Promise<number> {

@@ -1,0 +1,18 @@
+/** `traceload pause`: a run stops sending, in every process, until it is resumed. */
+import { theActiveRun } from "../../wire.ts";
+import type { Command } from "../command.ts";
+import { haltCommand, namedRun } from "../halt-command.ts";
+
+export const pauseCommand: Command = {
+  usage: "pause [run]",
+  describe: "stop sending a run's rows, in every process, until it is resumed",
+  positional: { name: "run", describe: "the run's id; default: the only one going on", many: false },
+  settings: [],
+  examples: [["pause --store redis://127.0.0.1:6379", "the run on that Redis"]],
+  run: (session, argv) => {
+    const wanted = argv["run"] as string | undefined;
+    return haltCommand(session, "paused", async (store) =>
+      wanted === undefined ? theActiveRun(await store.listRuns()) : namedRun(store, wanted),
+    );
+  },
+};

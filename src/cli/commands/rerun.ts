@@ -1,0 +1,197 @@
+/** `traceload rerun`: the rows of a run that did not make it, as a new run. */
+import { TraceloadError } from "../../core/errors.ts";
+import type { Run, StoredRow } from "../../core/store.ts";
+import { printableJson } from "../../report/rows-text.ts";
+import {
+  checkTarget,
+  countSelected,
+  findParent,
+  newRerun,
+  openStoreIfThere,
+  openTarget,
+  requireOrigin,
+  RERUN_STATUSES,
+  type RerunSelection,
+  type RerunStatus,
+  runIdOf,
+} from "../../wire.ts";
+import type { Command } from "../command.ts";
+import { conduct } from "../conduct.ts";
+import type { Session } from "../session.ts";
+import { renderSelection } from "../show/selection-text.ts";
+
+const DEFAULT_STATUSES: readonly RerunStatus[] = ["rejected", "failed", "unprocessed"];
+const SAMPLE_ROWS = 5;
+const MAY_ADD_TWICE =
+  "unknown rows are sent again by your choice: those whose earlier request was applied will be in the draft twice";
+
+export const rerunCommand: Command = {
+  usage: "rerun <run>",
+  describe: "try the rows of a run again that did not make it, as a new run",
+  positional: { name: "run", describe: "the run's id, latest, or a CSV report of it", many: false },
+  settings: [
+    "limit",
+    "dryRun",
+    "rate",
+    "concurrency",
+    "timeout",
+    "horizon",
+    "maxAttempts",
+    "maxErrors",
+    "grace",
+    "onUnknown",
+    "onDraftChange",
+    "runId",
+    "detach",
+    "sandbox",
+    "reportDir",
+    "sendWindow",
+    "leaseTtl",
+    "lockTime",
+    "stalledCheck",
+    "sweepInterval",
+    "retryBase",
+    "retryCap",
+    "highWater",
+    "sandboxRecord",
+  ],
+  ownFlags: {
+    only: {
+      type: "string",
+      requiresArg: true,
+      describe: `statuses, comma between: ${RERUN_STATUSES.join(", ")} [${DEFAULT_STATUSES.join(",")}]`,
+    },
+    code: { type: "string", requiresArg: true, describe: "only rows with this error code" },
+    match: { type: "string", requiresArg: true, describe: "only rows whose error text holds this" },
+  },
+  examples: [
+    ["rerun latest", "the rejected, failed and unprocessed rows of the newest run"],
+    ["rerun latest --code trace_not_found --dry-run", "how many they would be"],
+    ["rerun traceload-reports/NIGHTLY/failed.csv", "the rows of a report"],
+  ],
+  run: async (session, argv) => {
+    const wanted = argv["run"] as string;
+    const chosen = selectionOf(session, argv);
+    if (session.loaded.settings.dryRun) return planRerun(session, wanted, chosen);
+    return sendRerun(session, wanted, chosen);
+  },
+};
+
+async function sendRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {
+  const { loaded, signal } = session;
+  const { settings, origins } = loaded;
+  if (settings.detach && settings.store.startsWith("pglite:")) {
+    throw new TraceloadError("wrong_usage", "--detach needs a store that workers can reach", {
+      next: "add --store redis://host:6379, or leave --detach out",
+    });
+  }
+  const target = await openTarget(loaded, session.environment);
+  try {
+    const warnings = await checkTarget(target, undefined, signal);
+    return await conduct(session, target, {
+      warnings,
+      readShare: () => undefined,
+      importArguments: undefined,
+      start: async ({ workplace, note, onProgress }) => {
+        const { parent, report, reported } = await findParent(workplace.store, wanted);
+        requireOrigin(parent, target.origin, "rerun");
+        const selection = report === undefined ? chosen : { ...chosen, report };
+        const request = { parent, selection, reported, ownSeq: undefined };
+        const { count } = await countSelected(workplace.store, request, 0);
+        if (count === 0) throw nothingLeft(parent, selection);
+        note(`trying ${count} rows of run ${parent.runId} again`);
+        const resent = selection.statuses.includes("unknown") ? [MAY_ADD_TWICE] : [];
+        for (const warning of resent) note(`warning: ${warning}`);
+        const run = newRerun(loaded, target, { runId: runIdOf(settings), parent, selection });
+        const limit = run.options["maxErrors"] as RerunLimit | undefined;
+        const own = limit && { rows: limit.rows, percent: limit.percent };
+        return workplace.importRun(
+          {
+            run,
+            sources: workplace.rowsOfRun(request),
+            warnings: [...warnings, ...resent],
+            detach: settings.detach,
+            highWaterRows: settings.highWater,
+            maxErrors: origins.maxErrors === "default" ? own : settings.maxErrors,
+          },
+          signal,
+          onProgress,
+        );
+      },
+    });
+  } finally {
+    await target.close();
+  }
+}
+
+interface RerunLimit {
+  rows?: number;
+  percent?: number;
+}
+
+async function planRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {
+  const { loaded, onFault, out } = session;
+  const connection = await openStoreIfThere(loaded.settings, onFault);
+  if (connection === undefined) {
+    throw new TraceloadError("run_not_found", "there is no store yet, and so no run", {
+      next: "traceload import --help",
+    });
+  }
+  try {
+    const { store } = connection;
+    const { parent, report, reported } = await findParent(store, wanted);
+    const selection = report === undefined ? chosen : { ...chosen, report };
+    const request = { parent, selection, reported, ownSeq: undefined };
+    const { count, sample } = await countSelected(store, request, SAMPLE_ROWS);
+    if (count === 0) throw nothingLeft(parent, selection);
+    out.stream.write(
+      loaded.settings.json
+        ? `${printableJson({ parent: parent.runId, rows: count, sample: sample.map(named(parent)) })}\n`
+        : renderSelection({ parent, count, sample }, { color: out.color, columns: out.columns }),
+    );
+    return 0;
+  } finally {
+    await connection.close();
+  }
+}
+
+function named(parent: Run) {
+  return ({ source, ...row }: StoredRow) => ({ ...row, file: parent.sources[source] ?? "" });
+}
+
+function selectionOf(session: Session, argv: Readonly<Record<string, unknown>>): RerunSelection {
+  const { limit } = session.loaded.settings;
+  const text = (name: string) => (typeof argv[name] === "string" ? argv[name] : undefined);
+  const [code, match] = [text("code"), text("match")];
+  return {
+    statuses: statusesOf(text("only")),
+    ...(code === undefined ? {} : { code }),
+    ...(match === undefined ? {} : { match }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+}
+
+function statusesOf(only: string | undefined): RerunStatus[] {
+  if (only === undefined) return [...DEFAULT_STATUSES];
+  return only.split(",").map((part) => {
+    const found = RERUN_STATUSES.find((status) => status === part.trim());
+    if (found !== undefined) return found;
+    const why =
+      part.trim() === "invalid" ? "invalid rows can never be sent: mend failed.csv, and import it" : "";
+    throw new TraceloadError(
+      "wrong_usage",
+      `--only: ${JSON.stringify(part)} must be one of ${RERUN_STATUSES.join(", ")}`,
+      why === "" ? {} : { next: why },
+    );
+  });
+}
+
+function nothingLeft(parent: Run, selection: RerunSelection): TraceloadError {
+  const { statuses, code, match, report } = selection;
+  const narrowed = code !== undefined || match !== undefined || report !== undefined;
+  return new TraceloadError(
+    "nothing_to_read",
+    `no row of run ${parent.runId} is left that is ${statuses.join(", ")}${narrowed ? " and selected" : ""}`,
+    { next: `traceload status ${parent.runId}` },
+  );
+}

@@ -1,0 +1,93 @@
+/** Conducting a run for a person: progress and notes while it goes on, its report and summary at the end. */
+import type { TraceloadError } from "../core/errors.ts";
+import type { Run } from "../core/store.ts";
+import type { RunSummary } from "../report/summary.ts";
+import {
+  openWorkplace,
+  type Progress,
+  type RunEnd,
+  systemClock,
+  type Target,
+  type Workplace,
+} from "../wire.ts";
+import { RunProgress } from "./run-progress.ts";
+import { printSummary, writeRunReport } from "./run-summary.ts";
+import type { Session } from "./session.ts";
+import { visible } from "./show/escape.ts";
+import { openProgressView } from "./show/progress-view.ts";
+
+export interface Stage {
+  workplace: Workplace;
+  /** A line on standard error, beside the progress. */
+  note(text: string): void;
+  onProgress(progress: Progress): void;
+}
+
+export interface Conduct {
+  /** What was found before the store was opened. */
+  warnings: readonly string[];
+  /** How much of the sources was read, 0 to 1. */
+  readShare(): number | undefined;
+  /** Conducts the run to its end. */
+  start(stage: Stage): Promise<RunEnd>;
+  /** The import to type again, if there is one. */
+  importArguments: readonly string[] | undefined;
+  /** Throws what makes the command fail though its report is written. */
+  judge?(summary: RunSummary, end: RunEnd): void;
+}
+
+/** Opens the store, and resolves with the exit code when the report is written. */
+export async function conduct(session: Session, target: Target, work: Conduct): Promise<number> {
+  const { loaded, onFault, err, signal } = session;
+  const { settings } = loaded;
+  const progress = new RunProgress({
+    concurrency: settings.concurrency,
+    monotonicMs: () => systemClock.monotonicMs(),
+    readShare: () => work.readShare(),
+  });
+  const workplace = await openWorkplace(settings, target, onFault);
+  try {
+    // Opening a store takes seconds the first time; who stopped it meanwhile wants no run.
+    signal.throwIfAborted();
+    const { facts } = workplace.store;
+    const view = openProgressView({
+      mode: settings.quiet ? "none" : settings.progress,
+      stream: err.stream,
+      clock: systemClock,
+      color: err.color,
+      read: () => progress.state(),
+    });
+    const note = (text: string) => {
+      if (!settings.quiet) view.note(visible(text));
+    };
+    note(`store: ${facts.name}; sending to ${target.sandbox === undefined ? target.baseUrl : "the sandbox"}`);
+    for (const warning of [...facts.warnings, ...work.warnings]) note(`warning: ${warning}`);
+    const onStop = () => {
+      progress.stopping();
+      note("stopping: rows in flight are awaited (again: leave at once)");
+    };
+    signal.addEventListener("abort", onStop, { once: true });
+    let end: { run: Run; fault: TraceloadError | undefined };
+    try {
+      end = await work.start({ workplace, note, onProgress: (seen) => progress.update(seen) });
+    } finally {
+      signal.removeEventListener("abort", onStop);
+      view.close();
+    }
+    const { summary } = await writeRunReport(session, {
+      store: workplace.store,
+      run: end.run,
+      directory: settings.reportDir,
+      rate: {
+        limitPerSecond: target.ratePerSecond ?? null,
+        achievedPerSecond: progress.overallPerSecond() ?? null,
+      },
+      importArguments: work.importArguments,
+    });
+    work.judge?.(summary, end);
+    printSummary(session, summary);
+    return summary.exitCode;
+  } finally {
+    await workplace.close();
+  }
+}

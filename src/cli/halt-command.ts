@@ -1,0 +1,43 @@
+/** What `pause` and `cancel` have in common: the run is told, and what becomes of it is shown. */
+import type { Run, Store } from "../core/store.ts";
+import { TraceloadError } from "../core/errors.ts";
+import { printableJson } from "../report/rows-text.ts";
+import { openControls } from "../wire.ts";
+import type { Session } from "./session.ts";
+import { visible } from "./show/escape.ts";
+import { formatRows } from "./show/human.ts";
+
+/** Resolves with the exit code. Throws `run_not_found`, `run_state` or `store_locked`. */
+export async function haltCommand(
+  { loaded, onFault, signal, out }: Session,
+  state: "paused" | "cancelled",
+  find: (store: Store) => Promise<Run>,
+): Promise<number> {
+  const controls = await openControls(loaded.settings, onFault);
+  try {
+    const run = await controls.halt(await find(controls.store), state, signal);
+    out.stream.write(loaded.settings.json ? `${printableJson(run)}\n` : `${sentence(run, state)}\n`);
+    return 0;
+  } finally {
+    await controls.close();
+  }
+}
+
+export async function namedRun(store: Store, runId: string): Promise<Run> {
+  const run = runId === "latest" ? (await store.listRuns({ limit: 1 }))[0] : await store.getRun(runId);
+  if (run !== undefined) return run;
+  throw new TraceloadError("run_not_found", `no run ${JSON.stringify(runId)} in this store`, {
+    next: "traceload status",
+  });
+}
+
+function sentence({ runId, counts, finishedAt, sourceComplete }: Run, state: "paused" | "cancelled"): string {
+  const name = visible(runId);
+  const left = counts.queued + counts.unprocessed;
+  const unread = sourceComplete ? "" : ", and its sources were not read to the end";
+  const rest =
+    finishedAt === undefined
+      ? "nothing more is sent; rows in flight are awaited by the process that conducts it"
+      : `${formatRows(left)} ${left === 1 ? "was" : "were"} not sent${unread}`;
+  return `Run ${name} is ${state}: ${rest}.\nNext\n  traceload resume ${name}`;
+}
