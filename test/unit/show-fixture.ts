@@ -26,6 +26,7 @@ export function progressState(change: Partial<ProgressState> = {}): ProgressStat
     achievedPerSecond: 19.83,
     elapsedMs: 56_400,
     limitedBy: { kind: "rate" },
+    pace: undefined,
     ...change,
   };
 }

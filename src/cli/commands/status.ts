@@ -1,12 +1,14 @@
 /** `traceload status`: the runs of a store, or one of them. */
 import { TraceloadError } from "../../core/errors.ts";
 import { apparentState } from "../../core/status.ts";
+import type { PaceView } from "../../core/pace.ts";
 import type { Run } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import { openStoreIfThere, storeSnapshot } from "../../wire.ts";
+import { openStoreIfThere, readPace, storeSnapshot } from "../../wire.ts";
 import type { Command } from "../command.ts";
 import { withoutPassword } from "../run-summary.ts";
 import type { Session } from "../session.ts";
+import { paceText } from "../show/pace-text.ts";
 import { renderRun, renderRuns } from "../show/runs-table.ts";
 
 const SHOWN_RUNS = 20;
@@ -21,7 +23,7 @@ export const statusCommand: Command = {
     const { out, loaded } = session;
     const { json, store } = loaded.settings;
     const wanted = argv["run"] as string | undefined;
-    const stored = await readRuns(session, wanted);
+    const { runs: stored, paceOf } = await readRuns(session, wanted);
     const runs = stored.map((run) => Object.assign(run, { state: apparentState(run) }));
     const look = { color: out.color, columns: out.columns, nowMs: Date.now() };
     if (wanted === undefined) {
@@ -38,23 +40,37 @@ export const statusCommand: Command = {
         },
       );
     }
-    out.stream.write(json ? `${printableJson(run)}\n` : renderRun(run, look));
+    const pace = paceOf(run.runId);
+    const shown = { ...run, pace: pace === undefined ? null : { ...pace, text: paceText(pace) } };
+    out.stream.write(json ? `${printableJson(shown)}\n` : renderRun(run, { ...look, pace }));
     return 0;
   },
 };
 
+interface SeenRuns {
+  runs: Run[];
+  /** What slows the wanted run down. */
+  paceOf(runId: string): PaceView | undefined;
+}
+
 /** The newest runs, and the wanted one if it is older. */
-async function readRuns(session: Session, wanted: string | undefined): Promise<Run[]> {
+async function readRuns(session: Session, wanted: string | undefined): Promise<SeenRuns> {
   const { loaded, onFault, err } = session;
   try {
     const connection = await openStoreIfThere(loaded.settings, onFault);
-    if (connection === undefined) return [];
+    if (connection === undefined) return { runs: [], paceOf: () => undefined };
     try {
-      const runs = await connection.store.listRuns({ limit: SHOWN_RUNS });
-      if (wanted === undefined || wanted === "latest" || runs.some(({ runId }) => runId === wanted))
-        return runs;
-      const older = await connection.store.getRun(wanted);
-      return older === undefined ? runs : [...runs, older];
+      const { store } = connection;
+      const runs = await store.listRuns({ limit: SHOWN_RUNS });
+      const isThere = wanted === undefined || wanted === "latest";
+      const run = isThere
+        ? runs[0]
+        : (runs.find(({ runId }) => runId === wanted) ?? (await store.getRun(wanted)));
+      const pace = wanted === undefined || run === undefined ? undefined : await readPace(store, run);
+      return {
+        runs: run === undefined || runs.includes(run) ? runs : [...runs, run],
+        paceOf: () => pace,
+      };
     } finally {
       await connection.close();
     }
@@ -64,6 +80,6 @@ async function readRuns(session: Session, wanted: string | undefined): Promise<R
     if (snapshot === undefined) throw error;
     const seconds = Math.max(0, Math.round((Date.now() - snapshot.writtenAt) / 1000));
     err.stream.write(`as process ${snapshot.pid} told it ${seconds} s ago; the store is in its hands\n`);
-    return snapshot.runs;
+    return { runs: snapshot.runs, paceOf: (runId) => snapshot.paces[runId] };
   }
 }

@@ -1,10 +1,12 @@
 /** A run's progress as a person or a program sees it: lines of a terminal, one plain line, or one JSON object. Pure. */
 import { STORED_STATUSES, rowsRead } from "../../core/status.ts";
 import type { RunState, StatusCounts, StoredStatus } from "../../core/status.ts";
+import type { PaceView } from "../../core/pace.ts";
 import { visible } from "./escape.ts";
 import { formatCount, formatDuration, formatRate, formatShare } from "./human.ts";
 import { displayWidth, fit, flow } from "./layout.ts";
 import type { Part } from "./layout.ts";
+import { paceText } from "./pace-text.ts";
 import { colorsFor, paintStatus } from "./status-style.ts";
 import type { Colors } from "./status-style.ts";
 
@@ -34,6 +36,8 @@ export interface ProgressState {
   achievedPerSecond: number;
   elapsedMs: number;
   limitedBy: LimitingFactor;
+  /** The shared pace, while it is not the limits alone that hold. */
+  pace: PaceView | undefined;
 }
 
 export interface ProgressLook {
@@ -86,6 +90,7 @@ export function progressObject(state: ProgressState): Record<string, unknown> {
     expectedExact: state.expected?.exact ?? false,
     inFlight: state.inFlight,
     rate: { limitPerSecond: state.limitPerSecond ?? null, achievedPerSecond: state.achievedPerSecond },
+    pace: state.pace === undefined ? null : { ...state.pace, text: paceText(state.pace) },
     elapsedMs: Math.round(state.elapsedMs),
     remainingMs: remainingMs(state) ?? null,
     limitedBy: state.limitedBy,
@@ -147,6 +152,9 @@ function paceParts(state: ProgressState, colors: Colors): Part[] {
   return [
     { text: formatRate(state.achievedPerSecond) + limit },
     ...(left === undefined || left === 0 ? [] : [{ text: `about ${formatDuration(left)} left` }]),
+    ...(state.pace === undefined || state.limitedBy.kind === "server_pause"
+      ? []
+      : [{ text: paceText(state.pace), paint: colors.yellow }]),
     ...(reason === undefined
       ? []
       : [{ text: reason, paint: state.limitedBy.kind === "server_pause" ? colors.yellow : colors.dim }]),
@@ -182,7 +190,7 @@ function limitText(state: ProgressState): string | undefined {
   const factor = state.limitedBy;
   switch (factor.kind) {
     case "rate":
-      return "held by the rate limit";
+      return state.pace === undefined ? "held by the rate limit" : undefined;
     case "concurrency":
       return `held by concurrency: all ${formatCount(factor.requests)} requests in flight`;
     case "server_pause":

@@ -1,9 +1,11 @@
 /** Runs as `traceload status` shows them: a list, or one in detail. */
 import { STORED_STATUSES, rowsRead } from "../../core/status.ts";
+import type { PaceView } from "../../core/pace.ts";
 import type { Run } from "../../core/store.ts";
 import { visible } from "./escape.ts";
 import { formatAge, formatCount, formatDuration } from "./human.ts";
 import { alignedColumns, displayWidth, fit } from "./layout.ts";
+import { paceText } from "./pace-text.ts";
 import { colorsFor, paintState, paintStatus } from "./status-style.ts";
 
 export interface RunsLook {
@@ -69,8 +71,8 @@ export function renderRuns(runs: readonly Run[], look: RunsLook): string {
   return `${alignedColumns(painted, { head: head.map((title) => colors.dim(title)), align: right }).join("\n")}\n`;
 }
 
-/** All that is known of one run. The text ends in a line break. */
-export function renderRun(run: Run, look: RunsLook): string {
+/** All that is known of one run; `pace`: what slows it down. The text ends in a line break. */
+export function renderRun(run: Run, look: RunsLook & { pace?: PaceView | undefined }): string {
   const colors = colorsFor(look.color);
   const ended =
     run.finishedAt === undefined ? "" : `, took ${formatDuration(run.finishedAt - run.createdAt)}`;
@@ -79,8 +81,12 @@ export function renderRun(run: Run, look: RunsLook): string {
     ["started", `${new Date(run.createdAt).toISOString()}, ${formatAge(look.nowMs - run.createdAt)}${ended}`],
     ["sources", visible(run.sources.join(" ")) + (run.sourceComplete ? "" : " (not read to the end yet)")],
   ];
+  if (look.pace !== undefined) facts.push(["rate", paceText(look.pace)]);
   if (run.halt !== undefined)
     facts.push(["stopped by", `${visible(run.halt.code)}: ${visible(run.halt.message)}`]);
+  for (const { datasetGroupId, code, message } of run.haltedGroups) {
+    facts.push(["group stopped", `${datasetGroupId}, by ${visible(code)}: ${visible(message)}`]);
+  }
   const counts = STORED_STATUSES.filter((status) => run.counts[status] > 0).map((status) => {
     const paint = status === "queued" ? String : paintStatus(colors, status);
     return [paint(status), formatCount(run.counts[status])];
