@@ -6,10 +6,25 @@
 import { crc32 } from "node:zlib";
 import { STATUS_CODES } from "../codes.ts";
 
-/** Advisory locks: shared by claims and settles, exclusive for what must see none of them under way. */
-export function lockClasses(schema: string): { run: number; group: number; schema: number } {
+interface LockClasses {
+  run: number;
+  group: number;
+  decision: number;
+  schema: number;
+}
+
+/**
+ * Advisory locks. Those of runs and groups are shared by claims and settles, exclusive for what must see none of them
+ * under way. A decision locks its key: there may be no entry to lock.
+ */
+export function lockClasses(schema: string): LockClasses {
   const lockClass = (kind: string) => crc32(`traceload ${schema} ${kind}`) | 0;
-  return { run: lockClass("run"), group: lockClass("group"), schema: lockClass("schema") };
+  return {
+    run: lockClass("run"),
+    group: lockClass("group"),
+    decision: lockClass("decision"),
+    schema: lockClass("schema"),
+  };
 }
 
 const STATUS_COLUMNS = Object.entries(STATUS_CODES);

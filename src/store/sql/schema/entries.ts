@@ -32,6 +32,7 @@ declare
   e ${schema}.entry;
   v_change boolean := false;
 begin
+  perform pg_advisory_xact_lock(${locks.decision}, hashtext(p_key::text));
   if p_decision = 'added' then
     perform ${schema}.group_named(p_group);
   end if;
