@@ -4,15 +4,18 @@
  * of the run is in flight any more.
  */
 import type { RunQueue } from "../core/queue.ts";
-import { ACTIVE_STATES, RUNNING_STATES, type StatusCounts, zeroCounts } from "../core/status.ts";
-import type { Run, Store, StoredRow } from "../core/store.ts";
+import { ACTIVE_STATES, RUNNING_STATES, rowsRead, type StatusCounts, zeroCounts } from "../core/status.ts";
+import type { Run, RunChange, Store, StoredRow } from "../core/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Feed, startFeed, storedRowKey } from "./feed.ts";
 import type { Verifier } from "./verify.ts";
-import { makeRounds } from "./verify-rounds.ts";
+import { makeRounds, rowsToSend } from "./verify-rounds.ts";
 
 export interface FinisherOptions {
-  store: Pick<Store, "getRun" | "changeRun" | "readRows" | "lookup" | "markUnprocessed" | "sweep">;
+  store: Pick<
+    Store,
+    "getRun" | "changeRun" | "readRows" | "lookup" | "markUnprocessed" | "requeue" | "sweep"
+  >;
   queue: Pick<RunQueue, "enqueue" | "backlog" | "unfinished" | "remove">;
   runId: string;
   /** Rows waiting in the queue, at most, when rows without a job are queued; default 10,000. */
@@ -68,9 +71,11 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       return { run, over: false };
     }
     if (!run.sourceComplete) return { run, over: false };
-    if (run.counts.queued > 0 && rounds?.isAsking() !== true) {
-      // Rows that turned out to be absent, and those released late, go on their way again.
-      if (run.state === "verifying") await store.changeRun(runId, { state: "draining" }, ["verifying"]);
+    if (run.state === "verifying" && rounds?.isAsking() !== true && rowsToSend(run) > 0) {
+      await sendAgain(run);
+      return { run, over: false };
+    }
+    if (run.state !== "verifying" && run.counts.queued > 0) {
       await revive(run);
       return { run, over: false };
     }
@@ -79,6 +84,16 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     if (!(await onQueue(() => queue.remove()))) return { run, over: false };
     await store.changeRun(runId, { state: "finished", finished: true }, ACTIVE_STATES);
     return { run: await store.getRun(runId), over: true };
+  };
+
+  /** Rows that turned out to be absent, and those released late, go on their way again. */
+  const sendAgain = async (run: Run) => {
+    await store.changeRun(runId, { state: "draining" }, ["verifying"]);
+    if (run.counts.unprocessed === 0) return;
+    const last = rowsRead(run.counts);
+    for (let fromRow = 1; fromRow <= last; fromRow += PAGE_ROWS) {
+      await store.requeue(runId, { fromRow, toRow: Math.min(last, fromRow + PAGE_ROWS - 1) });
+    }
   };
 
   /** The queue fails fast while its server is away, and comes back later than the store may. */
@@ -100,9 +115,11 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       await store.sweep();
       feed = startFeed({ store, queue, run, generation, highWaterRows });
     }
-    const { fillUp } = feed;
+    const { fillUp, sawHaltedOnly } = feed;
     await onQueue(async () => {
-      if (await fillUp()) feed = undefined;
+      if (!(await fillUp())) return;
+      feed = undefined;
+      if (sawHaltedOnly()) await store.changeRun(runId, haltFor(run), RUNNING_STATES);
     });
   };
 
@@ -160,6 +177,15 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       await rounds?.close();
     },
   };
+}
+
+/** What is left are rows of groups that were stopped. */
+function haltFor({ haltedGroups }: Run): RunChange {
+  const [first] = haltedGroups;
+  const others = haltedGroups.length - 1;
+  const named = `dataset group ${first?.datasetGroupId}: its first rows were all refused (${first?.code}: ${first?.message})`;
+  const message = others > 0 ? `${named}; so were those of ${others} more` : named;
+  return { state: "stopped", halt: { code: "group_halted", message } };
 }
 
 function tooManyErrors(

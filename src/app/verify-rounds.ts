@@ -29,7 +29,7 @@ export interface RoundsOptions {
 
 /** Each costs timeout and horizon; a server that answers well now and then is through after a few. */
 const MAX_ROUNDS = 10;
-/** Rounds in a row of which every row that was sent again ended unknown again. */
+/** Rounds in a row that left as many rows unknown as there were before them. */
 const MAX_FRUITLESS = 2;
 /** A step may take so long: most verdicts are there by then. */
 const STEP_MS = 150;
@@ -38,10 +38,11 @@ export function makeRounds({ store, clock, runId, makeVerifier, onFault }: Round
   let asking: { verifier: Verifier; stop: AbortController; over: boolean; done: Promise<void> } | undefined;
   let rounds = 0;
   let fruitless = 0;
-  let sentAgain = 0;
+  let unknownBefore = Number.POSITIVE_INFINITY;
 
   const start = (run: Run): NonNullable<typeof asking> => {
-    if (sentAgain > 0) fruitless = run.counts.unknown >= sentAgain ? fruitless + 1 : 0;
+    fruitless = run.counts.unknown >= unknownBefore ? fruitless + 1 : 0;
+    unknownBefore = run.counts.unknown;
     const mayResend = rounds < MAX_ROUNDS && fruitless < MAX_FRUITLESS;
     const stop = new AbortController();
     const verifier = makeVerifier(run);
@@ -87,10 +88,17 @@ export function makeRounds({ store, clock, runId, makeVerifier, onFault }: Round
       waited.abort();
       if (!asking.over) return "asking";
       asking = undefined;
-      const queued = (await store.getRun(runId))?.counts.queued ?? 0;
+      const after = await store.getRun(runId);
       rounds += 1;
-      sentAgain = queued;
-      return queued > 0 ? "again" : "over";
+      return after !== undefined && rowsToSend(after) > 0 ? "again" : "over";
     },
   };
+}
+
+/**
+ * Rows that were found absent, or released late: a row that is released while its run is verifying is unprocessed. So
+ * are those of a group that was stopped, and rightly so.
+ */
+export function rowsToSend({ counts, haltedGroups }: Run): number {
+  return counts.queued + (haltedGroups.length === 0 ? counts.unprocessed : 0);
 }

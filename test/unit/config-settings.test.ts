@@ -56,6 +56,8 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   maxAttempts: ["1", 1, ["0"]],
   maxErrors: ["5%", { rows: undefined, percent: 5 }, ["0%", "101%", "1.5", "-1", "some"]],
   grace: ["10m", 600_000, ["10"]],
+  onUnknown: ["retry", "retry", ["ask"]],
+  onDraftChange: ["stop", "stop", ["halt"]],
   runId: ["nightly_1", "nightly_1", ["", "a b", "ä", "x".repeat(65)]],
   detach: ["1", true, ["maybe"]],
   sandbox: ["TRUE", true, ["maybe"]],
