@@ -10,7 +10,7 @@ import { rowJob } from "./producer.ts";
 export interface FeedOptions {
   store: Pick<Store, "readRows" | "lookup">;
   queue: Pick<RunQueue, "enqueue" | "backlog">;
-  run: Pick<Run, "runId" | "origin" | "seq">;
+  run: Pick<Run, "runId" | "origin" | "seq" | "haltedGroups">;
   /** A number that no job of the run had: an old id may still be held by a worker that does not know it lost it. */
   generation: number;
   /** Rows waiting in the queue, at most. */
@@ -19,10 +19,12 @@ export interface FeedOptions {
 
 export interface Feed {
   /**
-   * Fills the queue up once. Answers whether all rows that were queued have a job now, or are being sent. Rejects when
-   * the queue is out of reach: the next call goes on where this one stood.
+   * Fills the queue up once. Answers whether all rows that were queued have a job now, or are being sent, or are of a
+   * halted group. Rejects when the queue is out of reach: the next call goes on where this one stood.
    */
   fillUp(): Promise<boolean>;
+  /** Whether it saw queued rows, and all of them were of halted groups. */
+  sawHaltedOnly(): boolean;
 }
 
 const PAGE_ROWS = 1_000;
@@ -36,7 +38,10 @@ export function startFeed({ store, queue, run, generation, highWaterRows }: Feed
     if (unsent.length > 0) await queue.enqueue(unsent);
     unsent = [];
   };
+  const halted = new Set(run.haltedGroups.map(({ datasetGroupId }) => datasetGroupId));
+  const saw = { halted: 0, others: 0 };
   return {
+    sawHaltedOnly: () => saw.halted > 0 && saw.others === 0,
     fillUp: async () => {
       await send();
       let room = highWaterRows - (await queue.backlog());
@@ -48,7 +53,11 @@ export function startFeed({ store, queue, run, generation, highWaterRows }: Feed
         const last = rows.at(-1);
         if (last === undefined) return true;
         const sending = await rowsSending(store, run, rows);
-        unsent = rows.filter(({ row }) => !sending.has(row)).map((row) => rowJob(row, generation));
+        const waiting = rows.filter(({ row }) => !sending.has(row));
+        const going = waiting.filter(({ datasetGroupId }) => !halted.has(Number(datasetGroupId)));
+        saw.halted += waiting.length - going.length;
+        saw.others += rows.length - waiting.length + going.length;
+        unsent = going.map((row) => rowJob(row, generation));
         fromRow = last.row + 1;
         room -= unsent.length;
         await send();

@@ -6,7 +6,7 @@ import { fakeClock } from "../support/fake-clock.ts";
 import { memoryQueues } from "../support/memory-queues.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 import { jobOf } from "../support/sending-scene.ts";
-import { ADDED, REJECTED, setStage, UNKNOWN } from "../support/store-fixtures.ts";
+import { ADDED, queuedRow, REJECTED, setStage, UNKNOWN } from "../support/store-fixtures.ts";
 
 const SETTLEMENTS = { added: ADDED, rejected: REJECTED, unknown: UNKNOWN };
 
@@ -191,5 +191,43 @@ describe("--max-errors", () => {
     const run = await store.getRun(runId);
     expect(run?.state).toBe(state);
     if (state === "stopped") expect(run?.halt?.code).toBe("too_many_errors");
+  });
+});
+
+describe("groups that were stopped", () => {
+  const halted = { datasetGroupId: 42, code: "bad_request", message: "no" };
+
+  test("when only their rows are left, the run stops, and they are unprocessed", async () => {
+    const { store, runId, complete, steps, statuses, queue } = await scene([
+      "added",
+      "rejected",
+      "queued",
+      "queued",
+    ]);
+    await complete();
+    await store.changeRun(runId, { haltedGroup: halted });
+    await steps(8);
+    expect(await store.getRun(runId)).toMatchObject({ state: "stopped", halt: { code: "group_halted" } });
+    expect(await statuses()).toEqual(["added", "rejected", "unprocessed", "unprocessed"]);
+    expect(await queue.unfinished()).toBe(0);
+  });
+
+  test("while one of them is being sent, the run goes on", async () => {
+    const { store, runId, complete, steps } = await scene(["sending", "queued"]);
+    await complete();
+    await store.changeRun(runId, { haltedGroup: halted });
+    await steps(12);
+    expect(await store.getRun(runId)).toMatchObject({ state: "draining" });
+  });
+
+  test("rows of other groups that were lost are queued again, theirs are not", async () => {
+    const { store, runId, complete, steps, stage, queue } = await scene(["queued"]);
+    const other = { ...queuedRow(stage.run.origin, 2), datasetGroupId: "7" };
+    await store.putRows(runId, [other]);
+    await complete();
+    await store.changeRun(runId, { haltedGroup: halted });
+    await steps(4);
+    expect(await queue.unfinished()).toBe(1);
+    expect(await store.getRun(runId)).toMatchObject({ state: "draining" });
   });
 });
