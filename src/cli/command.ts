@@ -7,7 +7,6 @@ export interface Positional {
   name: string;
   describe: string;
   many: boolean;
-  choices?: readonly string[];
 }
 
 export interface Command {

@@ -17,7 +17,10 @@ const MAX_ID_CHARS = 512;
 /** The row that was named. Throws `wrong_usage` where a part is missing, or is none. */
 export function namedRow(session: Session, argv: Readonly<Record<string, unknown>>): Row {
   const traceId = namedId(argv, "trace-id");
-  if (traceId === undefined) throw new TraceloadError("wrong_usage", "which row? its trace ID is missing");
+  if (traceId === undefined)
+    throw new TraceloadError("wrong_usage", "which row? its trace ID is missing", {
+      next: "name it, then its span's if it is one, and -g GROUP",
+    });
   return { datasetGroupId: namedGroup(session), traceId, spanId: namedId(argv, "span-id") };
 }
 

@@ -40,7 +40,6 @@ export const ledgerMarkCommand: Command = {
       name: "decision",
       describe: "added: it is there; absent: it is not, and may be sent",
       many: false,
-      choices: ["added", "absent"],
     },
     ...ROW_POSITIONALS,
   ],
@@ -173,7 +172,9 @@ function ask({ err, signal }: Session, question: string, yes: boolean): Promise<
 function readPlan(argv: Argv): DecisionPlan {
   const decision = argv["decision"];
   if (decision !== "added" && decision !== "absent") {
-    throw new TraceloadError("wrong_usage", `added or absent, not ${JSON.stringify(decision)}`);
+    throw new TraceloadError("wrong_usage", `ledger mark: added or absent, not ${JSON.stringify(decision)}`, {
+      next: "traceload ledger mark --help",
+    });
   }
   const why = typedText(argv, "why")?.trim() ?? "";
   if (why === "") {
