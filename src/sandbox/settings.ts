@@ -64,7 +64,16 @@ const flagsSchema = z.object({
   rows: z.enum(["ids", "opaque"], "is neither ids nor opaque").optional(),
   latency: latency.optional(),
   rateLimit: perSecond.pipe(z.number().min(1, "is too slow: at least 1/s")).optional(),
+  rateLimitAnswer: z.enum(["seconds", "date", "none"], "is none of seconds, date and none").optional(),
   faults: share.optional(),
+  faultKinds: z
+    .string()
+    .transform((text) => text.split(",").map((kind) => kind.trim()))
+    .refine(
+      (kinds) => kinds.every((kind) => parseFault(kind) !== undefined),
+      `names a fault the sandbox does not know. Faults are:\n  ${FAULT_KINDS.join("\n  ")}`,
+    )
+    .optional(),
   seed: wholeNumber(0, 2 ** 32 - 1).optional(),
   fault: several.pipe(z.array(faultRule)).optional(),
   seedRows: z.union([z.literal("none").transform(() => null), wholeNumber(0)]).optional(),
@@ -102,7 +111,9 @@ export function parseSandboxFlags(flags: SandboxFlags): SandboxOptions {
     ...(data.rows !== undefined && { rows: data.rows }),
     ...(data.latency !== undefined && { latencyMs: data.latency }),
     ...(data.rateLimit !== undefined && { rateLimitPerSecond: data.rateLimit }),
+    ...(data.rateLimitAnswer !== undefined && { rateLimitRetryAfter: data.rateLimitAnswer }),
     ...(data.faults !== undefined && { faultRate: data.faults }),
+    ...(data.faultKinds !== undefined && { faultKinds: data.faultKinds }),
     ...(data.seed !== undefined && { seed: data.seed }),
     ...(data.fault !== undefined && { script: data.fault }),
     ...(data.seedRows !== undefined && { seedRows: data.seedRows }),

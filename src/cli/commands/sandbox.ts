@@ -15,7 +15,9 @@ export const sandboxCommand: Command = {
     rows: text("ids: rows show their trace and span IDs; opaque: they do not"),
     latency: text("time per request: 20ms or 10ms..50ms"),
     "rate-limit": text("requests let through: 50/s"),
+    "rate-limit-answer": text("what the others are told to wait: seconds, date or none"),
     faults: text("share of requests that meet a random fault: 5%"),
+    "fault-kinds": text("the faults that --faults draws from: 429,503"),
     seed: text("seed of everything random"),
     fault: texts(
       "a fault for chosen requests: 429@3, close-after-apply@10..20, hang@trace=ID; may be repeated",
