@@ -137,7 +137,7 @@ async function thoseThatExplain(
 interface ModelSight {
   answers: string[];
   sight: Sight;
-  /** What the port does not show of the world at once: the draft each entry was claimed for, and who holds the gate. */
+  /** What a picture does not show and later ones may: drafts of open entries, attempts, and who holds the gate. */
   hidden: string;
 }
 
@@ -156,13 +156,15 @@ async function modelAfter(plan: Plan, calls: readonly Call[]): Promise<ModelSigh
   const sight = await look(world);
   const { entries } = await store.readEntries({ cursor: undefined, limit: 100 });
   const drafts = entries.map(({ key, draftDatasetId }) => `${key} ${draftDatasetId}`);
+  const pages = plan.runIds.map((runId) => store.readRows(runId, { fromRow: 1, limit: 100 }));
+  const attempts = (await Promise.all(pages)).flat().map((row) => `${row.row} ${row.attempts}`);
   let holder = "nobody";
   for (const owner of ["anybody", ...world.owners.keys()]) {
     const isGranted = (await play(world, { do: "lock", owner })) === "true";
     if (isGranted && owner !== "anybody") holder = owner;
     if (isGranted) break;
   }
-  return { answers, sight, hidden: [...drafts, holder].join(", ") };
+  return { answers, sight, hidden: [...drafts, ...attempts, holder].join(", ") };
 }
 
 function sameLook(one: unknown, other: unknown): boolean {
