@@ -77,14 +77,18 @@ describe("rows of a file", () => {
   test.each([
     {
       plan: { ...PLAN, alsoCertain: true },
-      then: ["added", "added", "added", "added", "sending"],
+      after: ["added", "added", "added", "added", "sending"],
       decided: 3,
     },
-    { plan: { ...ABSENT, alsoCertain: true }, then: ["none", "none", "none", "none", "sending"], decided: 3 },
-  ])("with --all, $plan.decision takes those that are certain, too", async ({ plan, then, decided }) => {
+    {
+      plan: { ...ABSENT, alsoCertain: true },
+      after: ["none", "none", "none", "none", "sending"],
+      decided: 3,
+    },
+  ])("with --all, $plan.decision takes those that are certain, too", async ({ plan, after, decided }) => {
     const { store, sources, origin, states } = await scene();
     expect((await decideSources(store, sources, origin, plan, never)).decided).toBe(decided);
-    expect(await states()).toEqual(then);
+    expect(await states()).toEqual(after);
   });
 
   test("are all refused, before any is decided, where one of them is no row", async () => {
