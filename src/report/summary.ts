@@ -3,6 +3,7 @@ import { ROW_STATUSES } from "../core/status.ts";
 import type { RowStatus, RunState } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import { isoTime } from "./columns.ts";
+import { draftsOf, type SummaryDraft } from "./draft-verdicts.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import type { ErrorGroup, ReportTally } from "./tally.ts";
 
@@ -20,23 +21,10 @@ export interface SummaryCounts {
   planned?: number;
 }
 
-/**
- * - `confirmed`: every row of the group that was sent has the server's answer.
- * - `held`: rows of the group are unknown, and held until they are settled.
- */
-export type DraftVerdict = "confirmed" | "held";
-
-export interface SummaryDraft {
-  datasetGroupId: number;
-  /** `null`: no row of the group is known to be in a draft. */
-  draftDatasetId: number | null;
-  /** Rows of this run that the server confirmed. */
-  rows: number;
-  verdict: DraftVerdict;
-}
-
 export interface RunSummary {
   runId: string;
+  /** The run whose rows this one tried again; `null`: it read its own. */
+  parent: string | null;
   state: RunState;
   exitCode: number;
   counts: SummaryCounts;
@@ -67,6 +55,8 @@ export type SummarizedRun = Pick<
   Run,
   "runId" | "state" | "sourceComplete" | "halt" | "warnings" | "createdAt" | "finishedAt"
 > & {
+  parent?: string | undefined;
+  verdicts?: Run["verdicts"];
   /** What the store counts, compared with the rows of the report; undefined in a dry run. */
   counts: Run["counts"] | undefined;
 };
@@ -91,6 +81,7 @@ export function buildSummary(input: SummaryInput): RunSummary {
   const endMs = run.finishedAt ?? input.nowMs;
   return {
     runId: run.runId,
+    parent: run.parent ?? null,
     state: run.state,
     exitCode: exitCodeOf({
       state: run.state,
@@ -101,7 +92,7 @@ export function buildSummary(input: SummaryInput): RunSummary {
     }),
     counts: { read: tally.rows, ...counts, ...(input.dryRun ? { planned } : {}) },
     sourceComplete: run.sourceComplete,
-    drafts: draftsOf(tally),
+    drafts: draftsOf(tally, run.verdicts ?? []),
     errors: errorsOf(run, tally),
     warnings: warningsOf(run, tally),
     rate: {
@@ -127,15 +118,6 @@ export function countsMismatch(counts: Run["counts"], rows: Record<RowStatus, nu
     (status) => `${status}: ${stored[status]} in the store, ${rows[status]} in the report`,
   );
   return differing.length === 0 ? undefined : `counts differ (${differing.join("; ")})`;
-}
-
-function draftsOf(tally: ReportTally): SummaryDraft[] {
-  return tally.drafts.map((draft) => ({
-    datasetGroupId: Number(draft.datasetGroupId),
-    draftDatasetId: draft.draftDatasetId ?? null,
-    rows: draft.rows,
-    verdict: tally.hasUnknown(draft.datasetGroupId) ? "held" : "confirmed",
-  }));
 }
 
 /** What stopped the run comes first, counted by the rows that were not sent for it. */

@@ -59,6 +59,8 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   onUnknown: ["retry", "retry", ["ask"]],
   onDraftChange: ["stop", "stop", ["halt"]],
   runId: ["nightly_1", "nightly_1", ["", "a b", "ä", "x".repeat(65)]],
+  fresh: ["yes", true, ["maybe"]],
+  acceptChangedSource: ["1", true, ["maybe"]],
   detach: ["1", true, ["maybe"]],
   sandbox: ["TRUE", true, ["maybe"]],
   reportDir: ["out", "out", []],

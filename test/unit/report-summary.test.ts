@@ -73,8 +73,10 @@ test("a summary has the fields of the documented shape, with null for what is no
         {
           "datasetGroupId": 42,
           "draftDatasetId": 501,
+          "figures": null,
+          "reason": "unknown rows are held",
           "rows": 1,
-          "verdict": "held",
+          "verdict": "not-checked",
         },
       ],
       "durationMs": 60000,
@@ -90,6 +92,7 @@ test("a summary has the fields of the documented shape, with null for what is no
       "next": [
         "traceload status r1",
       ],
+      "parent": null,
       "rate": {
         "achievedPerSecond": 19.8,
         "limitPerSecond": null,
@@ -241,17 +244,29 @@ describe("the next commands", () => {
     expect(next({ added: 5, duplicate: 1 })).toEqual([]);
   });
 
-  test("of rows that did not make it import their file", () => {
-    expect(next({ failed: 1 }, { globalArguments: ["--store", "redis://h"] })).toEqual([
-      "traceload import traceload-reports/r1/failed.csv --store redis://h",
+  test("of rows that did not make it try them again, with what leads to their run", () => {
+    const runFlags = ["--sandbox", "--store", "redis://h"];
+    expect(next({ failed: 1 }, { runFlags })).toEqual(["traceload rerun r1 --sandbox --store redis://h"]);
+    expect(next({ unprocessed: 1 })).toEqual(["traceload rerun r1"]);
+  });
+
+  test("of rows that could not be read import their file, once it is mended", () => {
+    expect(next({ invalid: 1, rejected: 1 }, { importFlags: ["-g", "my group"] })).toEqual([
+      "traceload rerun r1",
+      "traceload import traceload-reports/r1/failed.csv -g 'my group'",
     ]);
   });
 
-  test("of an interrupted run are the same command again, quoted for the shell", () => {
-    expect(next({ unprocessed: 1 }, { state: "interrupted" })).toEqual([
-      "traceload import 'my rows.csv' -g 42",
-    ]);
+  test("of rows that are unknown ask the server", () => {
+    expect(next({ unknown: 1 })).toEqual(["traceload verify r1"]);
   });
+
+  test.each(["interrupted", "paused", "cancelled", "stopped"] as const)(
+    "of a run that is %s carry it on",
+    (state) => {
+      expect(next({ unprocessed: 1 }, { state })).toEqual(["traceload resume r1"]);
+    },
+  );
 
   test("of a dry run are the import itself", () => {
     expect(next({ planned: 3, invalid: 1 })).toEqual(["traceload import 'my rows.csv' -g 42"]);
@@ -260,7 +275,7 @@ describe("the next commands", () => {
   test("of a refused key ask the doctor first", () => {
     expect(
       next({ unprocessed: 1 }, { state: "stopped", halt: { code: "unauthorized", message: "" } }),
-    ).toEqual(["traceload doctor", "traceload import 'my rows.csv' -g 42"]);
+    ).toEqual(["traceload doctor", "traceload resume r1"]);
   });
 
   test("of a run still going watch it, and fetch its report later", () => {
@@ -268,6 +283,9 @@ describe("the next commands", () => {
   });
 
   test("without a report write it again", () => {
-    expect(next({ failed: 1 }, { reportDir: undefined })).toEqual(["traceload report r1"]);
+    expect(next({ failed: 1 }, { reportDir: undefined })).toEqual([
+      "traceload rerun r1",
+      "traceload report r1",
+    ]);
   });
 });

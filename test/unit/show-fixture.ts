@@ -40,6 +40,7 @@ export function counts(change: Partial<SummaryCounts> = {}): SummaryCounts {
 export function summary(change: Partial<RunSummary> = {}): RunSummary {
   return {
     runId: "r1",
+    parent: null,
     state: "finished",
     exitCode: 0,
     counts: counts({ added: 1_000 }),

@@ -9,7 +9,7 @@ import type { Command } from "../command.ts";
 import { withoutPassword } from "../run-summary.ts";
 import type { Session } from "../session.ts";
 import { paceText } from "../show/pace-text.ts";
-import { renderRun, renderRuns } from "../show/runs-table.ts";
+import { chainOf, renderRun, renderRuns } from "../show/runs-table.ts";
 
 const SHOWN_RUNS = 20;
 
@@ -41,8 +41,13 @@ export const statusCommand: Command = {
       );
     }
     const pace = paceOf(run.runId);
-    const shown = { ...run, pace: pace === undefined ? null : { ...pace, text: paceText(pace) } };
-    out.stream.write(json ? `${printableJson(shown)}\n` : renderRun(run, { ...look, pace }));
+    const chain = chainOf(run, runs);
+    const shown = {
+      ...run,
+      reruns: chain.reruns,
+      pace: pace === undefined ? null : { ...pace, text: paceText(pace) },
+    };
+    out.stream.write(json ? `${printableJson(shown)}\n` : renderRun(run, { ...look, pace, chain }));
     return 0;
   },
 };

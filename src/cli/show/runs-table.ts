@@ -32,7 +32,7 @@ export function renderRuns(runs: readonly Run[], look: RunsLook): string {
     "LEFT",
     "SOURCES",
   ];
-  const cells = runs.map(({ runId, state, createdAt, counts, sources }) => [
+  const cells = runs.map(({ runId, state, createdAt, counts, sources, parent }) => [
     visible(runId),
     state,
     formatAge(look.nowMs - createdAt),
@@ -42,7 +42,7 @@ export function renderRuns(runs: readonly Run[], look: RunsLook): string {
     formatCount(counts.invalid + counts.rejected + counts.failed),
     formatCount(counts.unknown),
     formatCount(counts.queued + counts.unprocessed),
-    visible(sources.join(" ")),
+    visible(parent === undefined ? sources.join(" ") : `rerun of ${parent}`),
   ]);
   const last = head.length - 1;
   const taken = head
@@ -71,8 +71,25 @@ export function renderRuns(runs: readonly Run[], look: RunsLook): string {
   return `${alignedColumns(painted, { head: head.map((title) => colors.dim(title)), align: right }).join("\n")}\n`;
 }
 
+/** The runs that a run's rows came from, nearest first, and those that tried its rows again. */
+export interface Chain {
+  ancestors: readonly string[];
+  reruns: readonly string[];
+}
+
+/** As far as the runs go that are given. */
+export function chainOf(run: Run, runs: readonly Run[]): Chain {
+  const ancestors: string[] = [];
+  for (let parent = run.parent; parent !== undefined && !ancestors.includes(parent);) {
+    const current = parent;
+    ancestors.push(current);
+    parent = runs.find(({ runId }) => runId === current)?.parent;
+  }
+  return { ancestors, reruns: runs.filter(({ parent }) => parent === run.runId).map(({ runId }) => runId) };
+}
+
 /** All that is known of one run; `pace`: what slows it down. The text ends in a line break. */
-export function renderRun(run: Run, look: RunsLook & { pace?: PaceView | undefined }): string {
+export function renderRun(run: Run, look: RunsLook & { pace?: PaceView | undefined; chain?: Chain }): string {
   const colors = colorsFor(look.color);
   const ended =
     run.finishedAt === undefined ? "" : `, took ${formatDuration(run.finishedAt - run.createdAt)}`;
@@ -82,6 +99,9 @@ export function renderRun(run: Run, look: RunsLook & { pace?: PaceView | undefin
     ["sources", visible(run.sources.join(" ")) + (run.sourceComplete ? "" : " (not read to the end yet)")],
   ];
   if (look.pace !== undefined) facts.push(["rate", paceText(look.pace)]);
+  const { ancestors, reruns } = look.chain ?? { ancestors: [], reruns: [] };
+  if (ancestors.length > 0) facts.push(["rerun of", ancestors.map(visible).join(", of ")]);
+  if (reruns.length > 0) facts.push(["rerun as", reruns.map(visible).join(", ")]);
   if (run.halt !== undefined)
     facts.push(["stopped by", `${visible(run.halt.code)}: ${visible(run.halt.message)}`]);
   for (const { datasetGroupId, code, message } of run.haltedGroups) {

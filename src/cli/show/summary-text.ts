@@ -1,7 +1,8 @@
 /** The end of a run on one screen: did every row land exactly once, what needs a person, what to type next. */
 import { ROW_STATUSES } from "../../core/status.ts";
 import type { RunState } from "../../core/status.ts";
-import type { RunSummary, SummaryDraft } from "../../report/summary.ts";
+import type { RunSummary } from "../../report/summary.ts";
+import { draftTexts } from "./draft-lines.ts";
 import { visible } from "./escape.ts";
 import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
 import { alignedColumns, fit } from "./layout.ts";
@@ -20,7 +21,7 @@ const MOST_LINES = 5;
 export function renderSummary(summary: RunSummary, look: SummaryLook): string {
   const colors = colorsFor(look.color);
   const sections = [
-    [headline(summary, colors)],
+    [headline(summary, colors), ...parentLines(summary)],
     countLines(summary, colors),
     errorLines(summary, look, colors),
     draftLines(summary, colors),
@@ -38,6 +39,15 @@ function headline(summary: RunSummary, colors: Colors): string {
   const { tone, text } = verdict(summary);
   const paint = { good: colors.green, attention: colors.yellow, bad: colors.red }[tone];
   return `${paint(colors.bold(`Run ${visible(summary.runId)}`))} ${text}`;
+}
+
+/** What became of the rows of an earlier run. */
+function parentLines({ parent, counts }: RunSummary): string[] {
+  if (parent === null) return [];
+  const became = ROW_STATUSES.filter((status) => (counts[status] ?? 0) > 0).map(
+    (status) => `${formatCount(counts[status] ?? 0)} ${status}`,
+  );
+  return [`Of ${formatRows(counts.read)} of run ${visible(parent)}: ${became.join(", ")}.`];
 }
 
 interface Verdict {
@@ -157,24 +167,9 @@ function draftLines(summary: RunSummary, colors: Colors): string[] {
   if (shown.length === 0) return [];
   return [
     colors.bold("Drafts"),
-    ...shown.map((draft) => `  ${draftLine(draft)}`),
+    ...shown.flatMap((draft) => draftTexts(draft, colors).map((line) => `  ${line}`)),
     ...more(summary.drafts.length, "drafts"),
   ];
-}
-
-function draftLine(draft: SummaryDraft): string {
-  const where =
-    draft.draftDatasetId === null
-      ? `dataset group ${draft.datasetGroupId}: no draft known`
-      : `dataset group ${draft.datasetGroupId}: ${formatRows(draft.rows)} added to draft ${draft.draftDatasetId}`;
-  switch (draft.verdict) {
-    case "confirmed":
-      return where;
-    case "held":
-      return `${where}; unknown rows are held`;
-    default:
-      return draft.verdict satisfies never;
-  }
 }
 
 function warningLines(summary: RunSummary, colors: Colors): string[] {
