@@ -419,7 +419,8 @@ export interface Ledger {
   putEntries(entries: readonly PortableEntry[]): Promise<number>;
   /**
    * Forgets the group's `added` entries, at most about `limit` a call; unknown and sending ones stay, and so does what
-   * the group counts. Answers how many went: 0 when there are none left.
+   * the group counts. Not one step: they go in pieces, each of which is one. Answers how many went: 0 when there are
+   * none left.
    */
   removeEntries(group: GroupKey, limit: number): Promise<number>;
 }
