@@ -29,12 +29,14 @@ import {
   runFingerprint,
   type RunOptions,
 } from "./app/run-options.ts";
+import { findVerifiable, verifyRun } from "./app/verify-run.ts";
 import { serveRuns, type ServeParts } from "./app/serve-runs.ts";
 import type { Api } from "./core/api.ts";
 import { systemClock } from "./core/clock.ts";
 import type { Outcome } from "./core/outcome.ts";
 import type { PaceView } from "./core/pace.ts";
 import type { OpenedSources, SourceOptions } from "./core/source.ts";
+import { ACTIVE_STATES } from "./core/status.ts";
 import type { Run, Store } from "./core/store.ts";
 import { createApi } from "./promptlayer/api-client.ts";
 import { openQueues } from "./queue/bullmq-queues.ts";
@@ -123,6 +125,14 @@ export interface Workplace {
     signal: AbortSignal,
     onProgress: (progress: Progress) => void,
   ): Promise<RunEnd>;
+  /** The run to ask about; without an id the newest with unknown rows. Those whose importer died are wound down first. */
+  findVerifiable(wanted: string | undefined, signal: AbortSignal): Promise<Run>;
+  /** Settles the unknown rows of a run at rest by asking the server. */
+  verify(
+    request: { run: Run; wait: boolean },
+    signal: AbortSignal,
+    onProgress: (progress: Progress) => void,
+  ): Promise<Run>;
   /** The selected rows of a run, as the sources of another one. */
   rowsOfRun(request: RerunRequest): OpenedSources;
   serve(options: Pick<ServeParts, "onChange"> & { concurrency: number }, signal: AbortSignal): Promise<void>;
@@ -258,6 +268,21 @@ export async function openWorkplace(
       const work = { ...request, run, carriedOn, sources: sources?.opened };
       return endOf(await conductRun(parts, work, signal, telling(onProgress)));
     },
+    findVerifiable: async (wanted, signal) => {
+      const found = await findVerifiable(store, wanted);
+      if (!ACTIVE_STATES.includes(found.state)) return found;
+      await interruptOrphans({ store, queues, clock, onFault }, ({ runId }) => runId === found.runId, signal);
+      return findVerifiable(store, found.runId);
+    },
+    verify: (request, signal, onProgress) => {
+      const verifier = makeRunVerifier(
+        { store, api: target.api, presence, locks, clock },
+        request.run,
+        // Who asks for it wants an answer, whatever the run was started with.
+        { onUnknown: "verify" },
+      );
+      return verifyRun({ store, clock, verifier }, request, signal, telling(onProgress));
+    },
     rowsOfRun: (request) => rowsOfRun({ store, clock, locks }, request),
     serve: ({ onChange }, signal) =>
       serveRuns(
@@ -351,7 +376,7 @@ export function newRerun(
   const { reading: _reading, ...kept } = parseRunOptions(parent.runId, parent.options);
   const options: RunOptions = {
     ...kept,
-    ...givenOptions(loaded, target.ratePerSecond),
+    ...givenOptions(loaded, target),
     limiter: target.limiter,
     sourceFacts: [],
     rerun: selection,

@@ -34,6 +34,8 @@ export interface Conduct {
   importArguments: readonly string[] | undefined;
   /** Throws what makes the command fail though its report is written. */
   judge?(summary: RunSummary, end: RunEnd): void;
+  /** Stands in for the exit code that the run's own end means. */
+  exitCodeOf?(summary: RunSummary): number;
 }
 
 /** Opens the store, and resolves with the exit code when the report is written. */
@@ -85,8 +87,9 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
       importArguments: work.importArguments,
     });
     work.judge?.(summary, end);
-    printSummary(session, summary);
-    return summary.exitCode;
+    const exitCode = work.exitCodeOf?.(summary) ?? summary.exitCode;
+    printSummary(session, { ...summary, exitCode });
+    return exitCode;
   } finally {
     await workplace.close();
   }

@@ -12,6 +12,7 @@ import { rerunCommand } from "./commands/rerun.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { sandboxCommand } from "./commands/sandbox.ts";
 import { statusCommand } from "./commands/status.ts";
+import { verifyCommand } from "./commands/verify.ts";
 import { workerCommand } from "./commands/worker.ts";
 import { commandName, positionalsOf, type Command, type CommandGroup } from "./command.ts";
 import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
@@ -23,6 +24,7 @@ const COMMANDS: readonly (Command | CommandGroup)[] = [
   importCommand,
   resumeCommand,
   rerunCommand,
+  verifyCommand,
   statusCommand,
   reportCommand,
   pauseCommand,

@@ -87,7 +87,8 @@ export class RunProgress {
     return ((last.answered - first.answered) * 1000) / (last.at - first.at);
   }
 
-  #limitedBy({ run, limitPerSecond, pausedMs, inFlight, openingDraft }: Progress): LimitingFactor {
+  #limitedBy({ run, limitPerSecond, pausedMs, inFlight, openingDraft, waitingMs }: Progress): LimitingFactor {
+    if (waitingMs !== undefined) return { kind: "verdict", remainingMs: waitingMs };
     if (pausedMs > 0) return { kind: "server_pause", remainingMs: pausedMs };
     if (openingDraft) return { kind: "draft" };
     if (limitPerSecond !== undefined && this.#recentPerSecond() >= limitPerSecond * NEAR_LIMIT) {

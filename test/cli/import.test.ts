@@ -62,7 +62,7 @@ describe("the README's first command", () => {
       exitCode: 1,
       sourceComplete: true,
       counts: { read: 1000, added: 986, duplicate: 2, invalid: 12, rejected: 0, failed: 0, unknown: 0 },
-      drafts: [{ datasetGroupId: 42, rows: 986, verdict: "confirmed" }],
+      drafts: [{ datasetGroupId: 42, rows: 986, verdict: "verified" }],
       reportDir: `traceload-reports/${report.summary.runId}`,
     });
   });

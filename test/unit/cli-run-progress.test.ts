@@ -38,6 +38,8 @@ function scene(readShare: () => number | undefined = () => undefined) {
     pausedMs: 0,
     inFlight: 0,
     openingDraft: false,
+    waitingMs: undefined,
+    pace: undefined,
     outcomes: { added: 0, rejected: 0, "not-sent": 0, refused: 0, unknown: 0, halt: 0 },
     ...change,
   });

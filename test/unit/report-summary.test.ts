@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ROW_STATUSES, zeroCounts } from "../../src/core/status.ts";
 import type { RowStatus } from "../../src/core/status.ts";
+import type { Verdict } from "../../src/core/store.ts";
 import { exitCodeOf } from "../../src/report/exit-code.ts";
 import type { RunEnd } from "../../src/report/exit-code.ts";
 import { nextCommands } from "../../src/report/next-commands.ts";
@@ -141,7 +142,30 @@ test("a server that makes up a new code for every row does not fill the memory, 
   expect(Math.max(...tally.errors.map(({ example }) => example.length))).toBeLessThanOrEqual(300);
 });
 
-test("a group whose draft changed in the middle has a line for each, and unknown rows hold them all", () => {
+const verdict: Verdict = {
+  datasetGroupId: 42,
+  draftDatasetId: 502,
+  kind: "other-writer",
+  reason: "the draft holds 3 rows more",
+  baseline: 10,
+  added: 1,
+  unknown: 1,
+  total: 15,
+  landed: 2,
+  absent: 0,
+  at: Date.UTC(2026, 6, 21),
+};
+const figures = {
+  baseline: 10,
+  added: 1,
+  unknown: 1,
+  total: 15,
+  landed: 2,
+  absent: 0,
+  at: "2026-07-21T00:00:00.000Z",
+};
+
+test("a group whose draft changed in the middle has a line for each, and the verdict stands at the last", () => {
   const { drafts } = summaryOf(
     tallyOf(
       addedRow(1),
@@ -151,12 +175,34 @@ test("a group whose draft changed in the middle has a line for each, and unknown
       addedRow(5, { datasetGroupId: "43", draftDatasetId: 600 }),
       otherRow(6, { status: "unknown", datasetGroupId: "44" }),
     ),
+    { verdicts: [verdict] },
   );
+  const unasked = { verdict: "not-checked", figures: null };
   expect(drafts).toEqual([
-    { datasetGroupId: 42, draftDatasetId: 501, rows: 2, verdict: "held" },
-    { datasetGroupId: 42, draftDatasetId: 502, rows: 1, verdict: "held" },
-    { datasetGroupId: 43, draftDatasetId: 600, rows: 1, verdict: "confirmed" },
-    { datasetGroupId: 44, draftDatasetId: null, rows: 0, verdict: "held" },
+    {
+      datasetGroupId: 42,
+      draftDatasetId: 501,
+      rows: 2,
+      ...unasked,
+      reason: "it was not the group's draft any more",
+    },
+    {
+      datasetGroupId: 42,
+      draftDatasetId: 502,
+      rows: 1,
+      verdict: "other-writer",
+      reason: "the draft holds 3 rows more",
+      figures,
+    },
+    { datasetGroupId: 43, draftDatasetId: 600, rows: 1, ...unasked, reason: null },
+    { datasetGroupId: 44, draftDatasetId: null, rows: 0, ...unasked, reason: "unknown rows are held" },
+  ]);
+});
+
+test("a group whose rows are all unknown has the verdict that was found on it", () => {
+  const { drafts } = summaryOf(tallyOf(otherRow(1, { status: "unknown" })), { verdicts: [verdict] });
+  expect(drafts).toMatchObject([
+    { datasetGroupId: 42, draftDatasetId: null, verdict: "other-writer", figures },
   ]);
 });
 

@@ -3,6 +3,7 @@ import type { ProgressState } from "../../src/cli/show/progress.ts";
 import { zeroCounts } from "../../src/core/status.ts";
 import type { StatusCounts } from "../../src/core/status.ts";
 import type { Run } from "../../src/core/store.ts";
+import type { SummaryDraft } from "../../src/report/draft-verdicts.ts";
 import type { RunSummary, SummaryCounts } from "../../src/report/summary.ts";
 
 export const someCounts: StatusCounts = {
@@ -37,6 +38,26 @@ export function counts(change: Partial<SummaryCounts> = {}): SummaryCounts {
   return { read: Object.values(all).reduce((sum, rows) => sum + rows, 0), ...all };
 }
 
+export function draft(change: Partial<SummaryDraft> = {}): SummaryDraft {
+  return {
+    datasetGroupId: 42,
+    draftDatasetId: 501,
+    rows: 1_000,
+    verdict: "verified",
+    reason: null,
+    figures: {
+      baseline: 12,
+      added: 1_000,
+      unknown: 0,
+      total: 1_012,
+      landed: 0,
+      absent: 0,
+      at: "2026-07-21T10:00:50.000Z",
+    },
+    ...change,
+  };
+}
+
 export function summary(change: Partial<RunSummary> = {}): RunSummary {
   return {
     runId: "r1",
@@ -45,7 +66,7 @@ export function summary(change: Partial<RunSummary> = {}): RunSummary {
     exitCode: 0,
     counts: counts({ added: 1_000 }),
     sourceComplete: true,
-    drafts: [{ datasetGroupId: 42, draftDatasetId: 501, rows: 1_000, verdict: "confirmed" }],
+    drafts: [draft()],
     errors: [],
     warnings: [],
     rate: { limitPerSecond: 20, achievedPerSecond: 19.83 },

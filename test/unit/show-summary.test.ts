@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { renderRun, renderRuns } from "../../src/cli/show/runs-table.ts";
 import { renderSummary } from "../../src/cli/show/summary-text.ts";
-import { counts, run, summary } from "./show-fixture.ts";
+import { counts, draft, run, summary } from "./show-fixture.ts";
 import type { RunSummary } from "../../src/report/summary.ts";
 
 const shown = (change: Partial<RunSummary> = {}, columns = 80) =>
@@ -20,6 +20,7 @@ describe("the summary", () => {
 
       Drafts
         dataset group 42: 1,000 rows added to draft 501
+          verified: 1,012 rows there, 12 before, 1,000 added
 
       Took    50 s (19.8/s, limit 20/s)
       Report  traceload-reports/r1: rows.csv, summary.json
@@ -32,7 +33,14 @@ describe("the summary", () => {
       shown({
         exitCode: 6,
         counts: counts({ added: 1_080, duplicate: 12, invalid: 3, rejected: 5, unknown: 2 }),
-        drafts: [{ datasetGroupId: 42, draftDatasetId: 501, rows: 1_080, verdict: "held" }],
+        drafts: [
+          draft({
+            rows: 1_080,
+            verdict: "inconclusive",
+            reason: "which of the rows in doubt are there cannot be told",
+            figures: { baseline: 0, added: 1_080, unknown: 2, total: 1_081, landed: 3, absent: 1, at: "" },
+          }),
+        ],
         errors: [
           { code: "trace_not_found", count: 5, example: `rows.csv:204: ${"no such trace ".repeat(10)}` },
           { code: "empty_trace_id", count: 3, example: "rows.csv:17: trace_id is empty" },
@@ -58,7 +66,8 @@ describe("the summary", () => {
         timeout          2  rows.csv:88: no answer within 60 s
 
       Drafts
-        dataset group 42: 1,080 rows added to draft 501; unknown rows are held
+        dataset group 42: 1,080 rows added to draft 501
+          inconclusive: 1,081 rows there, 0 before, 1,080 added, 2 unknown; of those unknown, 3 had landed and 1 had not; which of the rows in doubt are there cannot be told
 
       warning: appendfsync is everysec: a power cut can lose the last second
 
@@ -93,6 +102,7 @@ describe("the summary", () => {
 
       Drafts
         dataset group 42: 1,000 rows added to draft 501
+          verified: 1,012 rows there, 12 before, 1,000 added
 
       Took    50 s (19.8/s, limit 20/s)
       Report  traceload-reports/r1: rows.csv, unprocessed.csv, summary.json

@@ -3,7 +3,7 @@ import { STORED_STATUSES, rowsRead } from "../../core/status.ts";
 import type { RunState, StatusCounts, StoredStatus } from "../../core/status.ts";
 import type { PaceView } from "../../core/pace.ts";
 import { visible } from "./escape.ts";
-import { formatCount, formatDuration, formatRate, formatShare } from "./human.ts";
+import { formatCount, formatDuration, formatRate, formatRows, formatShare } from "./human.ts";
 import { displayWidth, fit, flow } from "./layout.ts";
 import type { Part } from "./layout.ts";
 import { paceText } from "./pace-text.ts";
@@ -20,6 +20,8 @@ export type LimitingFactor =
   | { kind: "reading" }
   | { kind: "draft" }
   | { kind: "store" }
+  /** Rows that are not there may still arrive: the server is asked again when they cannot any more. */
+  | { kind: "verdict"; remainingMs: number }
   | { kind: "none" };
 
 export interface ProgressState {
@@ -201,6 +203,8 @@ function limitText(state: ProgressState): string | undefined {
       return "opening the draft";
     case "store":
       return "waiting for the store";
+    case "verdict":
+      return `asking again in ${formatDuration(Math.ceil(factor.remainingMs / 1_000) * 1_000)} about ${formatRows(state.counts.unknown)} that may still arrive (Ctrl-C: leave it to traceload verify)`;
     case "none":
       return undefined;
     default:

@@ -1,0 +1,61 @@
+/** `traceload verify`: settles the unknown rows of a run by asking the server. */
+import { EXIT_CODES } from "../../report/exit-code.ts";
+import { checkTarget, openTarget, requireOrigin } from "../../wire.ts";
+import type { Command } from "../command.ts";
+import { conduct } from "../conduct.ts";
+
+export const verifyCommand: Command = {
+  usage: "verify [run]",
+  describe: "settle a run's unknown rows by asking the server",
+  positional: {
+    name: "run",
+    describe: "the run's id, or latest; without one the newest that has unknown rows",
+    many: false,
+  },
+  settings: [
+    "timeout",
+    "concurrency",
+    "sandbox",
+    "reportDir",
+    "leaseTtl",
+    "lockTime",
+    "stalledCheck",
+    "sweepInterval",
+    "sandboxRecord",
+  ],
+  ownFlags: {
+    wait: {
+      type: "boolean",
+      default: true,
+      describe: "wait until nothing can arrive any more; --no-wait: settle what can be settled now",
+    },
+  },
+  examples: [
+    ["verify", "the newest run that has unknown rows"],
+    ["verify latest --no-wait", "without waiting for requests that may still arrive"],
+  ],
+  run: async (session, argv) => {
+    const { loaded, signal } = session;
+    const target = await openTarget(loaded, session.environment);
+    try {
+      const warnings = await checkTarget(target, undefined, signal);
+      return await conduct(session, target, {
+        warnings,
+        readShare: () => undefined,
+        importArguments: undefined,
+        start: async ({ workplace, note, onProgress }) => {
+          const wait = argv["wait"] !== false;
+          const wanted = argv["run"] as string | undefined;
+          const run = await workplace.findVerifiable(wanted, signal);
+          requireOrigin(run, target.origin, "verify");
+          note(`asking about ${run.counts.unknown} unknown rows of run ${run.runId}`);
+          return { run: await workplace.verify({ run, wait }, signal, onProgress), fault: undefined };
+        },
+        exitCodeOf: ({ exitCode, counts }) =>
+          counts.unknown > 0 && session.received() === undefined ? EXIT_CODES.unknownRows : exitCode,
+      });
+    } finally {
+      await target.close();
+    }
+  },
+};
