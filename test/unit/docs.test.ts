@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { environmentName, flagName, SETTINGS, type SettingName } from "../../config/settings.ts";
-import type { Command } from "../../src/cli/command.ts";
+import { commandName, type Command } from "../../src/cli/command.ts";
 import { GLOBAL_SETTINGS } from "../../src/cli/flags.ts";
 import { classify } from "../../src/core/classify.ts";
 import { ERROR_CODES } from "../../src/core/errors.ts";
@@ -30,7 +30,7 @@ async function allCommands(): Promise<Map<string, Command>> {
   for (const file of globSync("src/cli/commands/*.ts", { cwd: ROOT })) {
     const module = (await import(path.join(ROOT, file))) as Record<string, Command>;
     for (const [name, command] of Object.entries(module)) {
-      if (name.endsWith("Command")) commands.set(command.usage.split(" ")[0] ?? "", command);
+      if (name.endsWith("Command")) commands.set(commandName(command), command);
     }
   }
   return commands;
@@ -84,7 +84,7 @@ function typedFlags(settings: readonly SettingName[]): string[] {
 
 describe("the command line's page", () => {
   it("has a section for each command, and no other", () => {
-    const sections = [...commandLine.matchAll(/^## traceload (\S+)$/gm)].map(([, name]) => name ?? "");
+    const sections = [...commandLine.matchAll(/^## traceload (.+)$/gm)].map(([, name]) => name ?? "");
     expect(sections.sort()).toEqual([...COMMANDS.keys()].sort());
   });
 
@@ -243,6 +243,7 @@ describe("the other pages", () => {
 describe("a command that is not there", () => {
   it.each([
     "traceload improt a.csv",
+    "traceload ledger gte a -g 42",
     "traceload import --rat 5",
     "traceload worker --rate 5/s",
     "traceload -x",
@@ -277,7 +278,7 @@ function shownCommands(page: string): ShownCommand[] {
 
 function commandFaults({ page, line }: ShownCommand): string[] {
   const [first = "", ...words] = line.replace(/^.*?\btraceload /, "").split(" ");
-  const command = COMMANDS.get(first);
+  const command = COMMANDS.get(`${first} ${words[0]}`) ?? COMMANDS.get(first);
   if (command === undefined) return [`${page}: ${line}`];
   const flags = new Set([
     ...[...GLOBAL_SETTINGS, ...command.settings].flatMap((name) => {

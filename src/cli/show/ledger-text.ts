@@ -67,7 +67,7 @@ export function renderDecided(
   }
   if (certain > 0) {
     const what =
-      decision === "added" ? "never sent, as far as the ledger knows" : "added, as the server confirmed";
+      decision === "added" ? "never sent, as far as the ledger knows" : "added";
     lines.push(`left alone: ${formatRows(certain)} ${what} (--all: these, too)`);
   }
   if (refused > 0) {
