@@ -92,6 +92,9 @@ export async function importScene(
           do await clock.sleep(10, signal);
           while (!slots.open);
         },
+        pace: { note: () => undefined, paused: () => undefined },
+        groups: { admits: async () => true, isHalted: () => false, note: async () => undefined },
+        storeNowMs: () => clock.now(),
         prepareGroup: async () => undefined,
         owner: () => presence.owner(),
         run: { runId: run.runId, origin: run.origin, createdAt: run.createdAt, limiter: LIMITER },

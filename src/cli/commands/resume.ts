@@ -65,7 +65,7 @@ export const resumeCommand: Command = {
           const request = {
             run,
             sources,
-            options: givenOptions(loaded, target.ratePerSecond),
+            options: givenOptions(loaded, target),
             detach: false,
             highWaterRows: settings.highWater,
             maxErrors: origins.maxErrors === "default" ? own : settings.maxErrors,
