@@ -115,12 +115,12 @@ export function portableContract(subject: Subject): void {
       let cursor: string | undefined;
       let page = 0;
       do {
-        const answer = await subject.second.readEntries({ cursor, limit: 20 });
+        const answer = await subject.second.readEntries({ cursor, limit: 50 });
         for (const { key } of answer.entries) seen.add(key);
         cursor = answer.cursor;
         page += 1;
-        if (page % 2 === 1) await subject.store.putEntries(passing.entries);
-        else await subject.store.removeEntries(passing.group, 1_000);
+        if (page % 12 === 1) await subject.store.putEntries(passing.entries);
+        if (page % 12 === 7) await subject.store.removeEntries(passing.group, 1_000);
       } while (cursor !== undefined);
       for (const { key } of entries) expect(seen.has(key)).toBe(true);
       expect(await walk([group])).toHaveLength(200);
