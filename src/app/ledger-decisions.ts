@@ -111,7 +111,7 @@ export interface FollowedRun {
   state: RunState;
   /** Results that changed. */
   changed: number;
-  /** Rows of the run that are unprocessed, and unknown, now. */
+  /** Rows of the run that were not sent, and those that are unknown, now. */
   unprocessed: number;
   unknown: number;
 }
@@ -132,8 +132,10 @@ export async function followInRuns(
     const changed = await reconcileRun(store, run);
     const after = await store.getRun(run.runId);
     if (changed === 0 || after === undefined) continue;
-    const { unprocessed, unknown } = after.counts;
-    followed.push({ runId: run.runId, state: apparentState(after), changed, unprocessed, unknown });
+    // In a run whose process died, rows wait that nobody takes: they are no less unprocessed.
+    const { queued, unprocessed, unknown } = after.counts;
+    const state = apparentState(after);
+    followed.push({ runId: run.runId, state, changed, unprocessed: queued + unprocessed, unknown });
   }
   return followed;
 }

@@ -1,4 +1,5 @@
 /** A ledger that was exported elsewhere, taken over: checked whole before anything of it is written. */
+import { TraceloadError } from "../core/errors.ts";
 import type { PortableEntry, Store } from "../core/store.ts";
 import {
   badLine,
@@ -74,12 +75,13 @@ export async function checkLedgerFile(file: LedgerFile, signal: AbortSignal): Pr
 
 /**
  * Takes over a file that was checked. Repeating it is safe, and carries on what was cut off in the middle. Groups come
- * last: while entries are missing, no draft's count may be judged by those that are there.
+ * last: while entries are missing, no draft's count may be judged by those that are there. Throws `source_format` when
+ * the file is not what it was when it was checked.
  */
 export async function takeLedgerOver(
   store: Pick<Store, "putEntries" | "putGroup" | "listGroups">,
   file: LedgerFile,
-  { groups }: CheckedLedger,
+  { groups, entries: expected }: CheckedLedger,
   signal: AbortSignal,
 ): Promise<TakenOver> {
   let entries = 0;
@@ -96,6 +98,13 @@ export async function takeLedgerOver(
     if (batch.push(line.entry) === BATCH_ENTRIES) await put();
   }
   await put();
+  if (entries !== expected) {
+    throw new TraceloadError(
+      "source_format",
+      `${file.name} changed while it was read: ${expected} entries were checked, ${entries} imported`,
+      { next: "the same command again: entries that are there already stay as they are" },
+    );
+  }
   const here = await store.listGroups();
   const known = new Set(here.filter(({ phase }) => phase !== "new").map(({ key }) => key));
   for (const group of groups) await store.putGroup(group);

@@ -1,6 +1,6 @@
 /** Ledger exports on disk and in pipes: written whole or not at all, read as often as it takes. */
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdtemp, open, rename, rm } from "node:fs/promises";
+import { mkdtemp, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Readable } from "node:stream";
@@ -13,26 +13,38 @@ export const STREAM = "-";
 /**
  * Writes the chunks under another name beside the file and moves that into place, so that the file is never half
  * there. Answers what the generator answers. Throws `report_unwritable`; what the chunks throw passes through. Either
- * way an earlier file stays as it was.
+ * way an earlier file stays as it was. What is no file (a pipe, a device) is written to as it is.
  */
 export async function writeWholeFile<T>(
   file: string,
   chunks: AsyncGenerator<string, T, undefined>,
 ): Promise<T> {
-  const partial = path.join(path.dirname(file), `.partial-${process.pid}-${path.basename(file)}`);
-  const handle = await writing(file, () => open(partial, "wx"));
+  const there = await stat(file).catch(() => undefined);
+  if (there !== undefined && !there.isFile() && !there.isDirectory()) return writeInto(file, file, chunks);
+  // Through a link to the file that it stands for.
+  const target = there === undefined ? file : await realpath(file);
+  const partial = path.join(path.dirname(target), `.partial-${process.pid}-${path.basename(target)}`);
   try {
-    let result: T;
-    try {
-      result = await eachChunk(chunks, (text) => writing(file, () => handle.writeFile(text)));
-      await writing(file, () => handle.sync());
-    } finally {
-      await handle.close();
-    }
-    await writing(file, () => rename(partial, file));
+    const result = await writeInto(partial, file, chunks);
+    await writing(file, () => rename(partial, target));
     return result;
   } finally {
     await rm(partial, { force: true });
+  }
+}
+
+async function writeInto<T>(
+  place: string,
+  shown: string,
+  chunks: AsyncGenerator<string, T, undefined>,
+): Promise<T> {
+  const handle = await writing(shown, () => open(place, place === shown ? "w" : "wx"));
+  try {
+    const result = await eachChunk(chunks, (text) => writing(shown, () => handle.writeFile(text)));
+    if (place !== shown) await writing(shown, () => handle.sync());
+    return result;
+  } finally {
+    await handle.close();
   }
 }
 
@@ -61,29 +73,32 @@ export interface OpenedLedgerFile {
 }
 
 /**
- * A file, or `-` for standard input: that is kept in a temporary file first, since it is read twice. Throws
- * `source_not_found` or `source_unreadable`.
+ * A file, or `-` for standard input. That, and what else can be read once only (a pipe), is kept in a temporary file
+ * first, since it is read twice. Throws `source_not_found` or `source_unreadable`.
  */
 export async function openLedgerFile(
   name: string,
   stdin: Readable,
   signal: AbortSignal,
 ): Promise<OpenedLedgerFile> {
-  if (name !== STREAM) {
-    return { file: { name, chunks: () => readChunks(name, name) }, close: async () => undefined };
-  }
-  const shown = "standard input";
+  if (name === STREAM) return keep(stdin, "standard input", signal);
+  const there = await stat(name).catch(() => undefined);
+  if (there?.isFIFO() === true) return keep(createReadStream(name), name, signal);
+  return { file: { name, chunks: () => readChunks(name, name) }, close: async () => undefined };
+}
+
+async function keep(stream: Readable, name: string, signal: AbortSignal): Promise<OpenedLedgerFile> {
   const directory = await mkdtemp(path.join(tmpdir(), "traceload-ledger-"));
   const close = () => rm(directory, { recursive: true, force: true });
   const kept = path.join(directory, "ledger.ndjson");
   try {
-    await pipeline(stdin, createWriteStream(kept, { mode: 0o600 }), { signal });
+    await pipeline(stream, createWriteStream(kept, { mode: 0o600 }), { signal });
   } catch (error) {
     await close();
     signal.throwIfAborted();
-    throw unreadable(`standard input cannot be kept in ${directory}`, error);
+    throw unreadable(`${name} cannot be kept in ${directory}`, error);
   }
-  return { file: { name: shown, chunks: () => readChunks(kept, shown) }, close };
+  return { file: { name, chunks: () => readChunks(kept, name) }, close };
 }
 
 async function* readChunks(file: string, shown: string): AsyncGenerator<string, void, undefined> {

@@ -48,7 +48,7 @@ describe.skipIf(redis === undefined)("a ledger that moves to Redis", () => {
 
     const exported = await scene.run(["ledger", "export", "-"]);
     expect(exported).toMatchObject({ code: 0 });
-    expect(exported.stderr).toContain("301 entries and 1 groups");
+    expect(exported.stderr).toContain("301 entries and 1 group of");
     const taken = await scene.run(["ledger", "import", "-", "--json", ...onRedis], {
       stdin: exported.stdout,
     });

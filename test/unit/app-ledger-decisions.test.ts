@@ -119,7 +119,7 @@ describe("the results of runs", () => {
     expect(await decideRow(store, row("trace-2"), PLAN)).toBe(true);
     expect(await decideRow(store, row("trace-4"), ABSENT)).toBe(true);
     expect(await followInRuns(store, origin, never)).toEqual([
-      { runId, state: "finished", changed: 2, unprocessed: 1, unknown: 0 },
+      { runId, state: "finished", changed: 2, unprocessed: 2, unknown: 0 },
     ]);
     expect(await statuses()).toEqual(["added", "added", "rejected", "unprocessed", "queued"]);
     expect(await stage.read(2)).toMatchObject({ draftDatasetId: DRAFT });

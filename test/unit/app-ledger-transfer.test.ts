@@ -209,3 +209,12 @@ test("what is known here stays, but for an unknown row that comes as added", asy
   expect([first?.state, third?.state, third?.draftDatasetId]).toEqual(["added", "added", 777]);
   expect(await target.getGroup(stage.group)).toMatchObject({ draftDatasetId: 777, baseline: 5 });
 });
+
+test("a file that changes after it was checked is noticed", async () => {
+  const { store } = await filledStore(2);
+  const text = await exported(store);
+  const target = createMemoryStore(fakeClock());
+  const checked = await checkLedgerFile(fileOf(text), never);
+  const taking = takeLedgerOver(target, fileOf(text.split("\n").toSpliced(3, 1).join("\n")), checked, never);
+  await expect(taking).rejects.toThrow("changed while it was read: 4 entries were checked, 3 imported");
+});

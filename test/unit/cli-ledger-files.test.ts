@@ -1,5 +1,6 @@
 /** Ledger exports on disk: whole or not there, and read as often as it takes, from a pipe as well. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { lstat, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openLedgerFile, writeWholeFile } from "../../src/cli/ledger-files.ts";
@@ -40,6 +41,26 @@ test("a fault in the middle leaves an earlier file as it was, and nothing beside
   );
   expect(await readFile(file, "utf8")).toBe("earlier");
   expect(await readdir(scratch.path("."))).toEqual(["ledger.ndjson"]);
+});
+
+test("a pipe is written to and read as it is: nothing takes its place", async () => {
+  const pipe = scratch.path("pipe");
+  execFileSync("mkfifo", [pipe]);
+  const [opened] = await Promise.all([
+    openLedgerFile(pipe, Readable.from([]), never),
+    writeWholeFile(pipe, chunksOf(["a\n", "b\n"])),
+  ]);
+  for (let time = 0; time < 2; time += 1) expect(await textOf(opened.file.chunks())).toBe("a\nb\n");
+  await opened.close();
+  expect((await stat(pipe)).isFIFO()).toBe(true);
+});
+
+test("a link leads to the file that is replaced, and stays one", async () => {
+  await writeFile(scratch.path("ledger-1.ndjson"), "earlier");
+  await symlink("ledger-1.ndjson", scratch.path("ledger.ndjson"));
+  await writeWholeFile(scratch.path("ledger.ndjson"), chunksOf(["a\n"]));
+  expect(await readFile(scratch.path("ledger-1.ndjson"), "utf8")).toBe("a\n");
+  expect((await lstat(scratch.path("ledger.ndjson"))).isSymbolicLink()).toBe(true);
 });
 
 test("a place that cannot be written is named", async () => {

@@ -6,6 +6,7 @@ import type { Command } from "../command.ts";
 import { openLedgerFile } from "../ledger-files.ts";
 import { visible } from "../show/escape.ts";
 import { formatCount } from "../show/human.ts";
+import { formatEntries, formatGroups } from "../show/ledger-text.ts";
 
 export const ledgerImportCommand: Command = {
   usage: "ledger import <file>",
@@ -39,8 +40,8 @@ export const ledgerImportCommand: Command = {
           return 0;
         }
         const lines = [
-          `${formatCount(changed)} of ${formatCount(entries)} entries are new in ${connection.store.facts.name}, ${formatCount(entries - changed)} were there`,
-          `${formatCount(newGroups)} of ${formatCount(groups)} groups are new, ${formatCount(groups - newGroups)} were there`,
+          `${formatCount(changed)} of ${formatEntries(entries)} new in ${connection.store.facts.name}, ${formatCount(entries - changed)} were there`,
+          `${formatCount(newGroups)} of ${formatGroups(groups)} new, ${formatCount(groups - newGroups)} were there`,
         ];
         out.stream.write(lines.map((line) => `${visible(line)}\n`).join(""));
         return 0;

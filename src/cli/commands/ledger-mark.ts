@@ -4,6 +4,7 @@ import { stdin } from "node:process";
 import { TraceloadError } from "../../core/errors.ts";
 import { ACTIVE_STATES } from "../../core/status.ts";
 import type { Store } from "../../core/store.ts";
+import { shellCommand } from "../../report/next-commands.ts";
 import { printableJson } from "../../report/rows-text.ts";
 import { openSources, sourceOptions } from "../../wire.ts";
 import {
@@ -22,6 +23,7 @@ import {
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { namedRow, nextCommand, ROW_POSITIONALS, typedText } from "../ledger-address.ts";
+import { importFlags } from "../run-summary.ts";
 import type { Session } from "../session.ts";
 import { formatRows } from "../show/human.ts";
 import { renderDecided } from "../show/ledger-text.ts";
@@ -133,14 +135,11 @@ async function markFile(
 ): Promise<Marked | undefined> {
   const { loaded, signal } = session;
   const { settings } = loaded;
-  if (file === "-") {
-    throw new TraceloadError(
-      "wrong_usage",
-      "--from: name a file; it is read twice, standard input cannot be",
-    );
-  }
   const origin = targetOrigin(settings);
   const sources = await openSources([file], sourceOptions(settings), { stdin });
+  if (sources.facts.some(({ sizeBytes }) => sizeBytes === undefined)) {
+    throw new TraceloadError("wrong_usage", "--from: name a file; it is read twice, and a pipe cannot be");
+  }
   return withStore(session, async (store) => {
     const found = await countByEntry(store, sources, origin, signal);
     const { decision, alsoCertain } = plan;
@@ -233,5 +232,9 @@ function nextCommands(
   });
   const reports = runs.map(({ runId }) => nextCommand(session, ["report", runId]));
   const isOrphaned = decision === "absent" && decided > 0 && runs.length === 0 && from !== undefined;
-  return [...sending, ...reports, ...(isOrphaned ? [nextCommand(session, ["import", from])] : [])];
+  return [...sending, ...reports, ...(isOrphaned ? [againImport(session, from)] : [])];
+}
+
+function againImport(session: Session, file: string): string {
+  return shellCommand(["import", file, ...importFlags(session)]).replace(/^traceload/, session.program);
 }

@@ -66,8 +66,7 @@ export function renderDecided(
     );
   }
   if (certain > 0) {
-    const what =
-      decision === "added" ? "never sent, as far as the ledger knows" : "added";
+    const what = decision === "added" ? "never sent, as far as the ledger knows" : "added";
     lines.push(`left alone: ${formatRows(certain)} ${what} (--all: these, too)`);
   }
   if (refused > 0) {
@@ -82,6 +81,14 @@ export function renderDecided(
     );
   }
   return [...lines, ...nextLines(next, colors), ""].join("\n");
+}
+
+export function formatEntries(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "entry" : "entries"}`;
+}
+
+export function formatGroups(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "group" : "groups"}`;
 }
 
 function rowText(row: Row | undefined, result: EntryView["result"]): string {
