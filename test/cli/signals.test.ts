@@ -33,7 +33,7 @@ test("the first SIGINT lets rows in flight finish, reports on what was read, and
   expect({ unknown, rest: read - added - unprocessed }).toEqual({ unknown: 0, rest: 0 });
   expect(unprocessed).toBeGreaterThan(0);
   expect(read).toBeLessThan(3_000);
-  expect(report.summary.next[0]).toContain("traceload import");
+  expect(report.summary.next[0]).toContain("traceload resume");
 }, 60_000);
 
 test("SIGTERM does the same, and exits 143", async () => {
