@@ -50,13 +50,14 @@ describe.skipIf(redis === undefined)("the Redis store, when Redis fails", () => 
 
   test("a kill in the middle of a batch leaves each row claimed or not, and the counts right", async () => {
     const stage = await setStage(store, { rows: 200 });
+    const { version } = await store.getGroup(stage.group);
     const requests = stage.rows.map((row) => stage.claimOf(row.row));
     const answers = Promise.all(requests.map((request) => store.claim(request)));
     await server.restart();
     expect((await answers).filter((answer) => answer.kind !== "claimed")).toEqual([]);
-    expect(await store.getGroup(stage.group)).toMatchObject({ sending: 200, version: 200 });
+    expect(await store.getGroup(stage.group)).toMatchObject({ sending: 200, version: version + 200 });
     await Promise.all(requests.map((request) => store.settle(stage.settleOf(request, RELEASED))));
-    expect(await store.getGroup(stage.group)).toMatchObject({ sending: 0, version: 400 });
+    expect(await store.getGroup(stage.group)).toMatchObject({ sending: 0, version: version + 400 });
   });
 
   test("a Redis that has forgotten its scripts is given them again", async () => {
@@ -69,6 +70,7 @@ describe.skipIf(redis === undefined)("the Redis store, when Redis fails", () => 
   test("a Redis that is full refuses with a way out, and goes on when there is room", async () => {
     const stage = await setStage(store);
     const claim = stage.claimOf(1);
+    const { version } = await store.getGroup(stage.group);
     await client.config("SET", "maxmemory", "1mb");
     await expect(store.claim(claim)).rejects.toMatchObject({
       code: "store_full",
@@ -76,6 +78,6 @@ describe.skipIf(redis === undefined)("the Redis store, when Redis fails", () => 
     });
     await client.config("SET", "maxmemory", "0");
     expect(await store.claim(claim)).toEqual({ kind: "claimed" });
-    expect(await store.getGroup(stage.group)).toMatchObject({ sending: 1, version: 1 });
+    expect(await store.getGroup(stage.group)).toMatchObject({ sending: 1, version: version + 1 });
   });
 });
