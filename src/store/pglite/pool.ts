@@ -5,6 +5,7 @@
  */
 import { EventEmitter } from "node:events";
 import type { PGlite } from "@electric-sql/pglite";
+import { TraceloadError } from "../../core/errors.ts";
 import { storeFault, type SqlResult } from "../sql/connection.ts";
 import { decodeReply, encodeQuery, type Notification, type Reply } from "./messages.ts";
 
@@ -127,7 +128,7 @@ export class EmbeddedPool {
     try {
       const reply = await this.#send(request);
       if (reply.sessionOver) {
-        this.#broken = storeFault(reply.error, this.#name);
+        this.#broken = gaveUp(storeFault(reply.error, this.#name), this.#name);
         this.#holder = undefined;
         request.reject(this.#broken);
         return;
@@ -217,6 +218,16 @@ export class EmbeddedClient extends EventEmitter {
     this.release();
     return Promise.resolve();
   }
+}
+
+/** `store_unreachable`, whatever made it give up: callers wait for room, and here no room would help any more. */
+function gaveUp(fault: unknown, name: string): TraceloadError {
+  const known = fault instanceof TraceloadError ? fault : undefined;
+  const reason = known?.message ?? `the store ${name} has given up: ${String(fault)}`;
+  return new TraceloadError("store_unreachable", reason, {
+    next: known?.next ?? "type the same command again: opening the store anew recovers what it acknowledged",
+    cause: fault,
+  });
 }
 
 const UNNAMED = { name: "", parsed: false };
