@@ -3,7 +3,7 @@ import { TraceloadError } from "../core/errors.ts";
 import { groupKey, rowKey, type GroupKey, type Row, type RowKey } from "../core/row.ts";
 import type { OpenedSources, SourceRow } from "../core/source.ts";
 import type { RunState } from "../core/status.ts";
-import type { EntryState, LedgerNote, Store } from "../core/store.ts";
+import type { EntryState, LedgerEntry, LedgerNote, Store } from "../core/store.ts";
 import { apparentState } from "../core/status.ts";
 import { reconcileRun } from "./verify.ts";
 
@@ -45,20 +45,30 @@ type DecidingStore = Pick<Store, "lookup" | "decide">;
 /** Calls under way at once: what a store works off together. */
 const DECIDED_AT_ONCE = 50;
 
+export interface CountedRows {
+  counts: RowsByEntry;
+  /** On the store's clock: until when a request of one of the held rows could still be applied. */
+  until: number | undefined;
+}
+
 /** Counts what the ledger says of the rows. Throws `source_format` at the first that is none: nothing is decided then. */
 export async function countByEntry(
   store: Pick<Store, "lookup">,
   sources: OpenedSources,
   origin: string,
   signal: AbortSignal,
-): Promise<RowsByEntry> {
+): Promise<CountedRows> {
   const counts = noRows();
+  let until: number | undefined;
   for await (const batch of sources.rows(signal)) {
     const rows = batch.map((row) => keyedRow(row, origin, sources.names));
-    const states = await statesOf(store, rows);
-    for (const { key } of rows) counts[states.get(key) ?? "none"] += 1;
+    const entries = await entriesOf(store, rows);
+    for (const { key } of rows) counts[entries.get(key)?.state ?? "none"] += 1;
+    for (const entry of entries.values()) {
+      if (entry.state === "unknown" && entry.until !== undefined) until = Math.max(until ?? 0, entry.until);
+    }
   }
-  return counts;
+  return { counts, until };
 }
 
 /**
@@ -75,9 +85,9 @@ export async function decideSources(
   const total: DecidedRows = { decided: 0, leftAlone: noRows(), refused: 0 };
   for await (const batch of sources.rows(signal)) {
     const rows = batch.map((row) => keyedRow(row, origin, sources.names));
-    const states = await statesOf(store, rows);
+    const entries = await entriesOf(store, rows);
     const wanted = rows.filter(({ key }) => {
-      const state = states.get(key) ?? "none";
+      const state = entries.get(key)?.state ?? "none";
       if (isDecidable(state, plan)) return true;
       if (state === "sending") total.refused += 1;
       else total.leftAlone[state] += 1;
@@ -149,12 +159,12 @@ function isDecidable(state: EntryState | "none", { decision, alsoCertain }: Deci
   return alsoCertain && state === (decision === "added" ? "none" : "added");
 }
 
-async function statesOf(
+async function entriesOf(
   store: Pick<Store, "lookup">,
   rows: readonly KeyedRow[],
-): Promise<Map<RowKey, EntryState>> {
+): Promise<Map<RowKey, LedgerEntry>> {
   const entries = await store.lookup([...new Set(rows.map(({ key }) => key))]);
-  return new Map(entries.map(({ key, state }) => [key, state]));
+  return new Map(entries.map((entry) => [entry.key, entry]));
 }
 
 function keyedRow(row: SourceRow, origin: string, names: readonly string[]): KeyedRow {

@@ -131,7 +131,9 @@ function shapeCommand(builder: Argv, command: Command): Argv {
   for (const { name, describe, many } of positionalsOf(command)) {
     shaped = shaped.positional(name, { type: "string", describe, array: many, coerce });
   }
-  for (const [flag, option] of Object.entries(command.ownFlags ?? {})) shaped = shaped.option(flag, option);
+  for (const [flag, option] of Object.entries(command.ownFlags ?? {})) {
+    shaped = shaped.option(flag, option.type === "string" ? { coerce, ...option } : option);
+  }
   for (const [line, help] of command.examples) shaped = shaped.example(`$0 ${line}`, help);
   return shaped;
 }

@@ -76,6 +76,23 @@ describe.skipIf(redis === undefined)("a ledger that moves to Redis", () => {
       new Set(text.split("\n").filter((line) => line.includes('"type":"entry"')));
     expect(lines(await readFile(back, "utf8"))).toEqual(lines(exported.stdout));
   }, 120_000);
+
+  test("refuses to decide a row that is being sent: exit 4, and nothing is noted", async () => {
+    const scene = await openScene("in-flight");
+    const server = await redis!.start();
+    scene.atEnd(() => server.stop());
+    const sandbox = await startSandboxProcess(scene, ["--fault", "hang@trace=hanging"]);
+    const there = ["-g", "42", "--base-url", sandbox.url, "--store", server.url];
+    const file = await scene.write("rows.csv", "trace_id\nhanging\n");
+    const importing = scene.start(["import", file, ...there, "--progress", "none"]);
+    await importing.until(async () => (await sandbox.stats()).addTraceArrivals === 1);
+    const mark = ["ledger", "mark", "absent", "hanging", ...there, "--why", "it takes long", "--json"];
+    const refused = await scene.run([...mark, "--yes"]);
+    expect(refused.code).toBe(4);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ decided: 0, refused: 1, runs: [] });
+    const shown = await scene.run(["ledger", "get", "hanging", ...there, "--json"]);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ state: "sending", notes: [] });
+  }, 60_000);
 });
 
 test("a held row is shown, decided by a person, and its run and report follow", async () => {
@@ -125,6 +142,10 @@ test("a held row is shown, decided by a person, and its run and report follow", 
   expect(decided.draftDatasetId).toBe((await get("fine")).draftDatasetId);
   expect(decided.notes).toMatchObject([{ decision: "added", why: "seen in the draft" }]);
   expect(decided.notes[0]?.by).toMatch(/^.+@.+$/);
+
+  const early = await scene.run(["ledger", "mark", "absent", "lost", ...there, "--why", "not seen yet"]);
+  expect(early).toMatchObject({ code: 64, stdout: "" });
+  expect(early.stderr).toContain("could still be applied");
 
   const directory = path.join(scene.directory, "traceload-reports", "held");
   expect((await scene.run(["report", "held"])).code).toBe(0);

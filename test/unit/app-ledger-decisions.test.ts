@@ -53,13 +53,15 @@ async function scene() {
 
 describe("rows of a file", () => {
   test("are counted by what the ledger says, without changing anything", async () => {
-    const { store, sources, origin, states } = await scene();
+    const { store, stage, sources, origin, states } = await scene();
     const before = await states();
+    const until = Math.max(
+      ...(await store.lookup([stage.keyOf(2), stage.keyOf(4)])).map((entry) => entry.until ?? 0),
+    );
+    expect(until).toBeGreaterThan(await store.now());
     expect(await countByEntry(store, sources, origin, never)).toEqual({
-      none: 1,
-      sending: 1,
-      unknown: 2,
-      added: 1,
+      counts: { none: 1, sending: 1, unknown: 2, added: 1 },
+      until,
     });
     expect(await states()).toEqual(before);
   });

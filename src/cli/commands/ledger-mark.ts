@@ -1,9 +1,8 @@
 /** `traceload ledger mark`: a person decides whether rows are in the draft. */
-import { hostname, userInfo } from "node:os";
 import { stdin } from "node:process";
 import { TraceloadError } from "../../core/errors.ts";
 import { ACTIVE_STATES } from "../../core/status.ts";
-import type { Store } from "../../core/store.ts";
+import type { LedgerEntry, Store } from "../../core/store.ts";
 import { shellCommand } from "../../report/next-commands.ts";
 import { printableJson } from "../../report/rows-text.ts";
 import { openSources, sourceOptions } from "../../wire.ts";
@@ -23,12 +22,12 @@ import {
 import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { namedRow, nextCommand, ROW_POSITIONALS, typedText } from "../ledger-address.ts";
+import { readPlan } from "../ledger-plan.ts";
 import { importFlags } from "../run-summary.ts";
 import type { Session } from "../session.ts";
-import { formatRows } from "../show/human.ts";
+import { formatDuration, formatRows } from "../show/human.ts";
 import { renderDecided } from "../show/ledger-text.ts";
 
-const MAX_WHY_CHARS = 1_000;
 /** Exit code: rows are being sent, the same command may be typed again. */
 const STILL_RUNNING = 4;
 
@@ -114,12 +113,8 @@ async function markOne(
   const row = keyed(origin, namedRow(session, argv));
   return withStore(session, async (store) => {
     const [entry] = await store.lookup([row.key]);
-    const isOverturned = plan.decision === "absent" && entry?.state === "added";
-    if (isOverturned) {
-      const question =
-        "The server confirmed this row. Once it is marked absent, it may be sent again. Go on?";
-      if (!(await ask(session, question, yes))) return undefined;
-    }
+    const risk = entry === undefined || plan.decision === "added" ? "" : await riskOf(store, entry);
+    if (risk !== "" && !(await ask(session, `${risk} Mark it absent?`, yes))) return undefined;
     const isGranted = await decideRow(store, row, plan);
     const runs = isGranted ? await followInRuns(store, origin, session.signal) : [];
     return { decided: isGranted ? 1 : 0, refused: isGranted ? 0 : 1, leftAlone: noRows(), runs };
@@ -141,18 +136,34 @@ async function markFile(
     throw new TraceloadError("wrong_usage", "--from: name a file; it is read twice, and a pipe cannot be");
   }
   return withStore(session, async (store) => {
-    const found = await countByEntry(store, sources, origin, signal);
+    const { counts, until } = await countByEntry(store, sources, origin, signal);
     const { decision, alsoCertain } = plan;
-    const certain = decision === "added" ? found.none : found.added;
-    const wanted = found.unknown + (alsoCertain ? certain : 0);
+    const certain = alsoCertain ? counts[decision === "added" ? "none" : "added"] : 0;
+    const wanted = counts.unknown + certain;
     if (wanted > 0) {
-      const risk = decision === "absent" ? " They may be sent again then." : " They are not sent again then.";
-      const question = `Mark ${formatRows(wanted)} of ${file} as ${decision} (${found.unknown} held, ${wanted - found.unknown} others)?${risk}`;
-      if (!(await ask(session, question, yes))) return undefined;
+      const what = `Mark ${formatRows(wanted)} of ${file} as ${decision} (${counts.unknown} held, ${certain} others)?`;
+      const risk =
+        decision === "added"
+          ? "They are not sent again then."
+          : `They may be sent again then.${await openText(store, until)}`;
+      if (!(await ask(session, `${what} ${risk}`, yes))) return undefined;
     }
     const decided = await decideSources(store, sources, origin, plan, signal);
     return { ...decided, runs: await followInRuns(store, origin, signal) };
   });
+}
+
+/** What could put the row into the draft twice; empty where nothing could, if the person is right. */
+async function riskOf(store: Pick<Store, "now">, { state, until }: LedgerEntry): Promise<string> {
+  if (state === "added") return "The ledger has this row as added; once it is absent, it may be sent again.";
+  return (await openText(store, until)).trimStart();
+}
+
+async function openText(store: Pick<Store, "now">, until: number | undefined): Promise<string> {
+  const openMs = until === undefined ? 0 : until - (await store.now());
+  return openMs <= 0
+    ? ""
+    : ` A request that left earlier could still be applied for ${formatDuration(openMs)}: what is not there yet may come.`;
 }
 
 async function withStore<T>(session: Session, act: (store: Store) => Promise<T>): Promise<T> {
@@ -166,52 +177,6 @@ async function withStore<T>(session: Session, act: (store: Store) => Promise<T>)
 
 function ask({ err, signal }: Session, question: string, yes: boolean): Promise<boolean> {
   return confirm(question, { input: stdin, output: err.stream, yes, signal });
-}
-
-function readPlan(argv: Argv): DecisionPlan {
-  const decision = argv["decision"];
-  if (decision !== "added" && decision !== "absent") {
-    throw new TraceloadError("wrong_usage", `ledger mark: added or absent, not ${JSON.stringify(decision)}`, {
-      next: "traceload ledger mark --help",
-    });
-  }
-  const why = typedText(argv, "why")?.trim() ?? "";
-  if (why === "") {
-    throw new TraceloadError("wrong_usage", "--why: say how it was found out; it is kept beside the row", {
-      next: `the same command with --why 'looked into the draft'`,
-    });
-  }
-  if (why.length > MAX_WHY_CHARS) {
-    throw new TraceloadError(
-      "wrong_usage",
-      `--why: ${why.length} characters; at most ${MAX_WHY_CHARS} are kept`,
-    );
-  }
-  return {
-    decision,
-    draftDatasetId: readDraft(argv, decision),
-    by: whoAmI(),
-    why,
-    alsoCertain: argv["all"] === true,
-  };
-}
-
-function readDraft(argv: Argv, decision: string): number | undefined {
-  const text = typedText(argv, "draft");
-  if (text === undefined) return undefined;
-  if (decision === "absent")
-    throw new TraceloadError("wrong_usage", "--draft: a row that is absent is in none");
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new TraceloadError("wrong_usage", `--draft: ${JSON.stringify(text)} is not the number of a dataset`);
-}
-
-function whoAmI(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    // In a container a user may have a number and no name.
-    return `user ${process.getuid?.() ?? "unknown"}@${hostname()}`;
-  }
 }
 
 /** Rows that are unprocessed now have a command that sends them; a report on disk is as old as it was. */
