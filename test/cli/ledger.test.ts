@@ -273,6 +273,10 @@ test("a wrong word after ledger says which words there are", async () => {
     expect(wrong).toMatchObject({ code: 64, stdout: "" });
     expect(wrong.stderr).toMatch(/next: traceload ledger (?:mark )?--help/);
   }
+  const piped = ["ledger", "mark", "added", "--from", "-", "-g", "42", "--why", "x", "--yes"];
+  const once = await scene.run(piped, { stdin: "trace_id\nabc\n" });
+  expect(once).toMatchObject({ code: 64, stdout: "" });
+  expect(once.stderr).toContain("a pipe cannot be");
   const unsaid = await scene.run(["ledger", "mark", "added", "abc", "-g", "42"]);
   expect(unsaid.code).toBe(64);
   expect(unsaid.stderr).toContain("--why");
