@@ -60,6 +60,8 @@ export async function startPacer(options: PacerOptions): Promise<Pacer> {
     pausedUntilMs = undefined;
     const limitPerSecond = limit();
     const record = await store.noteAnswers({ limiter, ...counts });
+    // Nothing was seen before the first batch; but what is in it came after.
+    if (history.length === 0) history = [sampleBefore(record, counts)];
     const pausedUntil = pausedForMs === undefined ? undefined : record.now + pausedForMs;
     const pace = nextPace({ record, history, limitPerSecond, search, pausedUntil });
     const { now } = record;
@@ -104,5 +106,13 @@ export async function startPacer(options: PacerOptions): Promise<Pacer> {
     },
     view: () => (seen === undefined ? undefined : paceView(seen)),
     close: () => closed.abort(),
+  };
+}
+
+function sampleBefore(record: PaceRecord, counts: { answered: number; refused: number }): PaceSample {
+  return {
+    now: record.now - EVERY_MS,
+    answered: record.answered - counts.answered,
+    refused: record.refused - counts.refused,
   };
 }

@@ -51,6 +51,8 @@ export interface PacedWorld {
   /** What a 429 asks everybody to wait; undefined: it says nothing. */
   retryAfterMs?: number;
   latencyMs?: number;
+  /** Requests arrive up to so much later than they were sent, at random, though always in the same way. */
+  jitterMs?: number;
   /** Requests in flight at most, which is all that bounds senders without a limit. */
   concurrency?: number;
   /** Processes that note answers and decide. */
@@ -84,7 +86,12 @@ export function pacedWorld(world: PacedWorld): Paced {
     pausedUntil: undefined as number | undefined,
     history: [] as { now: number; answered: number; refused: number }[],
   }));
-  const inFlight: { due: number; ok: boolean; process: number }[] = [];
+  const inFlight: { arrives: number; due: number; ok: boolean | undefined; process: number }[] = [];
+  let state = 11;
+  const jitter = (): number => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return (state / 2_147_483_648) * (world.jitterMs ?? 0);
+  };
   let now = 0;
   let nextSlot = 0;
   let pausedUntil = 0;
@@ -118,23 +125,27 @@ export function pacedWorld(world: PacedWorld): Paced {
   const rate = (): number => Math.min(world.limitPerSecond ?? Infinity, record.ceilingPerSecond ?? Infinity);
 
   const step = (count: { sent: number; refused: number }): void => {
-    for (const answer of inFlight.filter(({ due }) => due <= now)) {
+    for (const request of inFlight) {
+      if (request.ok !== undefined || request.arrives > now) continue;
+      request.ok = world.admit(now);
+      if (!request.ok) count.refused += 1;
+    }
+    for (const answer of inFlight.filter(({ due, ok }) => due <= now && ok !== undefined)) {
       inFlight.splice(inFlight.indexOf(answer), 1);
       const process = told[answer.process];
       if (process === undefined) continue;
       process.answered += 1;
-      if (answer.ok) continue;
+      if (answer.ok === true) continue;
       process.refused += 1;
       if (world.retryAfterMs === undefined) continue;
       pausedUntil = Math.max(pausedUntil, now + world.retryAfterMs);
       process.pausedUntil = Math.max(process.pausedUntil ?? 0, now + world.retryAfterMs);
     }
     while (inFlight.length < (world.concurrency ?? 64) && now >= nextSlot && now >= pausedUntil) {
-      const ok = world.admit(now);
       turn += 1;
-      inFlight.push({ due: now + latencyMs, ok, process: turn % processes });
+      const arrives = now + latencyMs / 2 + jitter();
+      inFlight.push({ arrives, due: arrives + latencyMs / 2, ok: undefined, process: turn % processes });
       count.sent += 1;
-      if (!ok) count.refused += 1;
       nextSlot = Math.max(nextSlot, now - 1, pausedUntil) + (rate() === Infinity ? 0 : 1_000 / rate());
     }
   };

@@ -180,6 +180,33 @@ describe("the rate gate", () => {
     expect(clock.monotonicMs()).toBe(1_000);
   });
 
+  test("when nobody waits any more, it does not sleep on; the slot it had goes to who comes next", async () => {
+    const clock = fakeClock();
+    const gate = gateOf(clock, createMemoryStore(clock), 0.1);
+    await clock.advanceUntil(gate.take(never));
+    const stop = new AbortController();
+    const given = gate.take(stop.signal);
+    await clock.advance(2_000);
+    stop.abort(new Error("told to stop"));
+    await expect(given).rejects.toThrow("told to stop");
+    await clock.advance(1);
+    expect(clock.sleeping()).toBe(0);
+    await clock.advanceUntil(gate.take(never));
+    expect(clock.monotonicMs()).toBe(10_000);
+  });
+
+  test("a slow sender that waits for its slot is not forgotten: its rate holds on", async () => {
+    const clock = fakeClock();
+    const store = createMemoryStore(clock);
+    void takeAll(clock, gateOf(clock, store, 0.02, "slow"), 10, 1);
+    await clock.advance(30_000);
+    const fast = gateOf(clock, store, 100, "fast");
+    const quick = takeAll(clock, fast, 100, 1);
+    await clock.advance(200_000);
+    expect(fast.inForce()).toBe(0.02);
+    expect(quick.length).toBeLessThanOrEqual(4);
+  });
+
   test("a store that refuses is told to all who wait; who comes later asks again", async () => {
     const clock = fakeClock();
     const memory = createMemoryStore(clock);

@@ -1,6 +1,7 @@
 /** The progress of a run: on a terminal of any width, in a pipe, for a program. */
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { PaceView } from "../../src/core/pace.ts";
 import { displayWidth } from "../../src/cli/show/layout.ts";
 import {
   progressObject,
@@ -130,7 +131,32 @@ test("an object for a program holds the plain numbers", () => {
     rate: { limitPerSecond: 20, achievedPerSecond: 19.83 },
     elapsedMs: 56_400,
     remainingMs: 45_285,
+    pace: null,
     limitedBy: { kind: "rate" },
+  });
+});
+
+describe("the pace", () => {
+  const slowed = { phase: "slowed", ceilingPerSecond: 12, refusedShare: 0.04 } as const;
+
+  test.each<[PaceView["phase"], string]>([
+    ["slowed", "slowed to 12/s: 4 % of requests refused"],
+    ["climbing", "climbing back, at 12/s"],
+    ["reopening", "reopening after a pause, at 12/s"],
+    ["probing", "probing 12/s"],
+    ["settled", "settled at 12/s, just under what is refused"],
+  ])("%s is told with its reason, in the place of the limit", (phase, words) => {
+    const state = progressState({ pace: { ...slowed, phase } });
+    expect(plain(100, state)).toContain(words);
+    expect(renderProgressLine(state)).toContain(words);
+    expect(renderProgressLine(state)).not.toContain("held by the rate limit");
+    expect(progressObject(state)).toMatchObject({ pace: { ...slowed, phase, text: words } });
+  });
+
+  test("gives way to a pause", () => {
+    const state = progressState({ pace: slowed, limitedBy: { kind: "server_pause", remainingMs: 5_000 } });
+    expect(renderProgressLine(state)).toContain("paused by the server for 5 s");
+    expect(renderProgressLine(state)).not.toContain("slowed");
   });
 });
 

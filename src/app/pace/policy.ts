@@ -38,7 +38,8 @@ export const FIRST_PER_SECOND = 5;
 const SEARCH_MS = 15_000;
 const SAY_AGAIN_MS = 5_000;
 
-const REOPEN_AT = 0.25;
+/** Less where the limit is one that was asked for: how much the server bears is not known then. */
+const REOPEN_AT = { known: 0.25, searched: 0.5 };
 const REOPEN_STEP = 1.6;
 const REOPEN_STEP_MS = 400;
 const SAME_WAVE_MS = 500;
@@ -99,12 +100,17 @@ function paused(step: Step, limit: number | undefined, until: number): Pace | un
   const after = afterPause({ ...step, rate: isReopening ? memory.target : step.rate }, limit);
   const lowest = limit === undefined ? LOWEST_PER_SECOND : lowestUnder(limit);
   const target = after.ceilingPerSecond ?? step.rate;
-  return moveTo({ ...step, memory: after.memory }, Math.max(lowest, target * REOPEN_AT), "reopening", {
-    cutAt: until,
-    resumeAt: until,
-    target,
-    then: after.memory.phase,
-  });
+  return moveTo(
+    { ...step, memory: after.memory },
+    Math.max(lowest, target * (limit === undefined ? REOPEN_AT.searched : REOPEN_AT.known)),
+    "reopening",
+    {
+      cutAt: until,
+      resumeAt: until,
+      target,
+      then: after.memory.phase,
+    },
+  );
 }
 
 /** The pace to come back to. A pause alone says nothing about a limit that was asked for; one after the other do. */

@@ -17,8 +17,9 @@ import {
 import { windowSince } from "./window.ts";
 
 export const LOWEST_PER_SECOND = 1;
-/** A rate is good after so long without refusals. */
+/** A rate is good after so long without refusals; one that is tried again, after longer. */
 const CLEAN_MS = 3_000;
+const CLEAN_AGAIN_MS = 8_000;
 /** A rate that was hardly used was not tried. */
 const USED = 0.6;
 /** Once a rate was refused, there is no more doubling. */
@@ -27,19 +28,22 @@ const GENTLY = 1.06;
 /** Good and refused rate this close together: found. */
 const CLOSE = 1.03;
 const JUST_UNDER = 0.96;
+/** Arrivals are never quite even. */
+const SLACK = 0.98;
 const A_LITTLE_MORE = 1.05;
 /** Neither clean nor too many, for so long: too fast all the same. */
 const UNDECIDED_MS = 10_000;
 /** So many refused at a rate that was good before: the server's limit has changed. */
 const LIMIT_CHANGED = 0.2;
-const FIRST_PROBE_MS = 20_000;
-const LONGEST_PROBE_MS = 160_000;
+const FIRST_PROBE_MS = 30_000;
+const LONGEST_PROBE_MS = 240_000;
 
 export function searchedPace(step: Step): Pace | undefined {
   const seen = recentAnswers(step);
   if (areTooManyRefused(seen)) return cut(step, seen.refusedShare);
   const { now, samples, memory, rate } = step;
-  if (now - memory.since < CLEAN_MS) return undefined;
+  const again = memory.phase === "probing" && memory.then === "settled";
+  if (now - memory.since < (again ? CLEAN_AGAIN_MS : CLEAN_MS)) return undefined;
   const last = windowSince(
     samples,
     Math.max(memory.since + CLEAN_MS - SETTLING_MS, memory.cutAt + SETTLING_MS, now - WINDOW_MS),
@@ -63,8 +67,15 @@ export function cut(step: Step, refusedShare: number): Pace {
     const bad = Math.min(rate, memory.bad ?? rate);
     const fromSettled = memory.then === "settled";
     const probeWaitMs = fromSettled ? Math.min(LONGEST_PROBE_MS, memory.probeWaitMs * 2) : FIRST_PROBE_MS;
-    if (fromSettled || bad / good <= CLOSE) return settle(step, { good, bad, probeWaitMs, ...marks });
+    const found = { good, bad, probeWaitMs, ...marks };
+    // It was clean there for long: a probe that fails says nothing against it.
+    if (fromSettled) return moveTo(step, good, "settled", { ...found, probeAt: now + probeWaitMs });
+    if (bad / good <= CLOSE) return settle(step, found);
     return moveTo(step, good, "probing", { bad, probeWaitMs, ...marks });
+  }
+  if (memory.phase === "settled" && refusedShare < LIMIT_CHANGED) {
+    const probeWaitMs = Math.min(LONGEST_PROBE_MS, memory.probeWaitMs * 2);
+    return settle(step, { good: rate, bad: rate, probeWaitMs, ...marks });
   }
   const down = refusedShare >= LIMIT_CHANGED ? 0.5 : JUST_UNDER;
   const next = Math.max(LOWEST_PER_SECOND, rate * down);
@@ -94,7 +105,7 @@ function settle(
   step: Step,
   found: { good: number; bad: number; probeWaitMs: number } & Partial<PaceMemory>,
 ): Pace {
-  const rate = Math.max(LOWEST_PER_SECOND, Math.min(found.good, found.bad * JUST_UNDER));
+  const rate = Math.max(LOWEST_PER_SECOND, Math.min(found.good * SLACK, found.bad * JUST_UNDER));
   const probeAt = step.now + found.probeWaitMs;
   return moveTo(step, rate, "settled", { ...found, good: rate, probeAt });
 }
