@@ -90,7 +90,7 @@ async function storm({ name, sandbox, flags = [] }: Storm): Promise<{ stage: Sta
     redis,
     rows: ROWS,
     sandbox: ["--latency", "5ms..30ms", "--faults", "5%", "--seed", String(SEED), ...sandbox],
-    importFlags: ["--rate=300/s", ...TIMES, ...flags],
+    importFlags: ["--rate=300/s", "--on-unknown=verify", ...TIMES, ...flags],
     timeFlags: ["--lease-ttl=3s"],
   });
   let raging = true;
