@@ -6,12 +6,10 @@ import type { GroupKey, RowKey } from "../core/row.ts";
 import { groupKey } from "../core/row.ts";
 import type { Run, Store } from "../core/store.ts";
 import type { Clock } from "../core/clock.ts";
+import { RESENT_WARNING } from "../core/warnings.ts";
 import { storedRowKey } from "./feed.ts";
 import type { GroupLocks } from "./group-locks.ts";
 import { pagesOf } from "./verify-search.ts";
-
-export const RESENT_WARNING =
-  "unknown rows were sent once more (--on-unknown retry): those whose first request was applied are in the draft twice";
 
 export interface ResendParts {
   store: Pick<

@@ -1,6 +1,6 @@
 /** Unknown rows settled by asking: what a draft's count proves, and when. The holes are those of the protocol's table. */
 import { describe, expect, test } from "vitest";
-import { RESENT_WARNING } from "../../src/app/verify-resend.ts";
+import { RESENT_WARNING } from "../../src/core/warnings.ts";
 import { failure, ok } from "../support/scripted-api.ts";
 import { ADDED, DRAFT, queuedRow, REJECTED, setStage, UNKNOWN } from "../support/store-fixtures.ts";
 import { HOLD_MS, PUBLISHED, verifyScene } from "../support/verify-scene.ts";

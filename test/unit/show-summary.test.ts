@@ -67,7 +67,7 @@ describe("the summary", () => {
 
       Drafts
         dataset group 42: 1,080 rows added to draft 501
-          inconclusive: 1,081 rows there, 0 before, 1,080 added, 2 unknown; of those unknown, 3 had landed and 1 had not; which of the rows in doubt are there cannot be told
+          inconclusive: 1,081 rows there, 0 before, 1,080 added, 2 unknown; of those in doubt, 3 had landed and 1 had not; which of the rows in doubt are there cannot be told
 
       warning: appendfsync is everysec: a power cut can lose the last second
 

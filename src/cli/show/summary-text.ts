@@ -1,5 +1,6 @@
 /** The end of a run on one screen: did every row land exactly once, what needs a person, what to type next. */
 import { ROW_STATUSES } from "../../core/status.ts";
+import { RESENT_WARNING } from "../../core/warnings.ts";
 import type { RunState } from "../../core/status.ts";
 import type { RunSummary } from "../../report/summary.ts";
 import { draftTexts } from "./draft-lines.ts";
@@ -91,7 +92,7 @@ function verdict(summary: RunSummary): Verdict {
   }
 }
 
-function finishedVerdict({ counts }: RunSummary): Verdict {
+function finishedVerdict({ counts, warnings }: RunSummary): Verdict {
   const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
   const landed = counts.added + counts.duplicate;
   if (counts.read === 0) return { tone: "bad", text: "finished: there was nothing to read." };
@@ -107,6 +108,9 @@ function finishedVerdict({ counts }: RunSummary): Verdict {
       tone: "attention",
       text: `finished: ${formatCount(landed)} of ${formatRows(counts.read)} landed exactly once, ${formatCount(lost)} did not make it.`,
     };
+  }
+  if (warnings.includes(RESENT_WARNING)) {
+    return { tone: "attention", text: "finished: every row landed, some perhaps twice." };
   }
   if (counts.added === 0) {
     return { tone: "good", text: "finished: every row had been added before, nothing was sent." };
