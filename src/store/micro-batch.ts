@@ -9,6 +9,8 @@ export interface MicroBatchOptions<Item, Answer> {
   maxInFlight?: number;
   /** Weighs an item against `maxItems`; 1 by default. An item heavier than `maxItems` goes alone. */
   weigh?: (item: Item) => number;
+  /** When calls made together are sent: after their microtasks (the default), or in the event loop's next turn. */
+  gather?: "microtask" | "turn";
   /** Answers every item, in the order given. A rejection rejects each of them. */
   send: (items: Item[]) => Promise<readonly Answer[]>;
 }
@@ -23,6 +25,8 @@ export interface MicroBatch<Item, Answer> {
   (item: Item): Promise<Answer>;
   /** Sends what waits now, whatever is on its way: for items that something else must not overtake. */
   flush(): void;
+  /** Rejects the items that were not sent yet. */
+  close(reason: Error): void;
 }
 
 /**
@@ -30,7 +34,8 @@ export interface MicroBatch<Item, Answer> {
  * together; nothing ever waits for company when a sending is free.
  */
 export function microBatch<Item, Answer>(options: MicroBatchOptions<Item, Answer>): MicroBatch<Item, Answer> {
-  const { maxItems, maxInFlight = 1, weigh = () => 1, send } = options;
+  const { maxItems, maxInFlight = 1, weigh = () => 1, gather = "microtask", send } = options;
+  const soon = gather === "turn" ? setImmediate : queueMicrotask;
   let waiting: Pending<Item, Answer>[] = [];
   let inFlight = 0;
   let scheduled = false;
@@ -75,7 +80,7 @@ export function microBatch<Item, Answer>(options: MicroBatchOptions<Item, Answer
       waiting.push({ item, resolve, reject });
       if (scheduled || inFlight >= maxInFlight) return;
       scheduled = true;
-      queueMicrotask(pump);
+      soon(pump);
     });
   const flush = (): void => {
     while (waiting.length > 0) {
@@ -83,5 +88,10 @@ export function microBatch<Item, Answer>(options: MicroBatchOptions<Item, Answer
       void deliver(takeBatch());
     }
   };
-  return Object.assign(add, { flush });
+  const close = (reason: Error): void => {
+    const left = waiting;
+    waiting = [];
+    for (const { reject } of left) reject(reason);
+  };
+  return Object.assign(add, { flush, close });
 }

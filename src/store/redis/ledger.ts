@@ -1,6 +1,6 @@
 /** The sending protocol's part of the ledger on Redis: claims and settlements travel in batches, each judged by itself. */
 import type { ClaimAnswer, ClaimRequest, Ledger, SettleRequest, Settlement } from "../../core/store.ts";
-import { createBatcher } from "./batcher.ts";
+import { microBatch } from "../micro-batch.ts";
 import { CLAIM_ANSWERS, SETTLE_KINDS } from "./layout.ts";
 import { leaseNumber, packCalls, packKeys, type PackedCall } from "./packing.ts";
 import { durationNumber, MAX_ATTEMPTS, modeNumber, readEntry, resultText } from "./records.ts";
@@ -24,15 +24,17 @@ export interface RedisLedger extends Pick<Ledger, "lookup" | "claim" | "settle" 
 }
 
 export function createLedger(runner: ScriptRunner): RedisLedger {
-  const settlements = createBatcher<PackedCall, undefined>({
+  const settlements = microBatch<PackedCall, undefined>({
     maxItems: MAX_BATCH,
+    gather: "turn",
     send: async (calls) => {
       await runner.run(settleScript, ...packCalls(calls));
       return calls.map(() => undefined);
     },
   });
-  const claims = createBatcher<PackedCall, ClaimAnswer>({
+  const claims = microBatch<PackedCall, ClaimAnswer>({
     maxItems: MAX_BATCH,
+    gather: "turn",
     send: async (calls) => {
       // A claim must not overtake the settlements made before it: a process that dies between the two would leave
       // more rows unknown than it had requests in flight.
@@ -43,9 +45,9 @@ export function createLedger(runner: ScriptRunner): RedisLedger {
   });
 
   return {
-    claim: async (request) => await claims.add(packClaim(request)),
+    claim: async (request) => await claims(packClaim(request)),
     settle: async (request) => {
-      await settlements.add(packSettlement(request));
+      await settlements(packSettlement(request));
     },
     lookup: async (keys) => {
       const found = replyList(await runner.run(lookupScript, packKeys(keys)));

@@ -1,6 +1,6 @@
 /** The limiter on Redis: reservations travel in batches. */
 import type { Limiter, PaceRecord, SlotGrant } from "../../core/store.ts";
-import { createBatcher } from "./batcher.ts";
+import { microBatch } from "../micro-batch.ts";
 import { packCalls, type PackedCall } from "./packing.ts";
 import { replyBytes, replyList, replyNumber } from "./replies.ts";
 import type { Reply, ScriptRunner } from "./script.ts";
@@ -17,8 +17,9 @@ export interface RedisLimiter extends Limiter {
 }
 
 export function createLimiter(runner: ScriptRunner): RedisLimiter {
-  const reservations = createBatcher<PackedCall, SlotGrant>({
+  const reservations = microBatch<PackedCall, SlotGrant>({
     maxItems: MAX_BATCH,
+    gather: "turn",
     send: async (calls) => {
       const reply = replyList(await runner.run(slotsScript, ...packCalls(calls)));
       return calls.map((_, index) => grant(replyNumber(reply[index * 2]), replyNumber(reply[index * 2 + 1])));
@@ -26,7 +27,7 @@ export function createLimiter(runner: ScriptRunner): RedisLimiter {
   });
 
   return {
-    reserveSlots: async (request) => await reservations.add(packReservation(request)),
+    reserveSlots: async (request) => await reservations(packReservation(request)),
     pauseLimiter: async (limiter, ms) => {
       await runner.run(pauseScript, limiter, ms);
     },

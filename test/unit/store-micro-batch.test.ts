@@ -1,6 +1,6 @@
 /** Calls made while a batch is on its way go together; each gets its own answer. */
 import { expect, test } from "vitest";
-import { createBatcher } from "../../src/store/redis/batcher.ts";
+import { microBatch } from "../../src/store/micro-batch.ts";
 
 /** Sends that are answered when the test says so. */
 function heldSends() {
@@ -25,8 +25,8 @@ function heldSends() {
 
 test("calls of one turn of the event loop travel together", async () => {
   const sends = heldSends();
-  const batcher = createBatcher({ send: sends.send, maxItems: 10 });
-  const answers = Promise.all([batcher.add(1), batcher.add(2), batcher.add(3)]);
+  const batched = microBatch({ send: sends.send, maxItems: 10 });
+  const answers = Promise.all([batched(1), batched(2), batched(3)]);
   const batch = await sends.next();
   expect(batch.items).toEqual([1, 2, 3]);
   batch.answer();
@@ -35,10 +35,10 @@ test("calls of one turn of the event loop travel together", async () => {
 
 test("calls made while a batch is on its way wait for it and go as one, up to the largest batch", async () => {
   const sends = heldSends();
-  const batcher = createBatcher({ send: sends.send, maxItems: 2 });
-  const first = batcher.add(1);
+  const batched = microBatch({ send: sends.send, maxItems: 2 });
+  const first = batched(1);
   const batch = await sends.next();
-  const later = Promise.all([batcher.add(2), batcher.add(3), batcher.add(4)]);
+  const later = Promise.all([batched(2), batched(3), batched(4)]);
   expect(sends.batches).toEqual([]);
   batch.answer();
   expect(await first).toBe("answer 1");
@@ -53,10 +53,10 @@ test("calls made while a batch is on its way wait for it and go as one, up to th
 
 test("a batch that fails rejects its own calls and leaves the next ones alone", async () => {
   const sends = heldSends();
-  const batcher = createBatcher({ send: sends.send, maxItems: 10 });
-  const lost = batcher.add(1);
+  const batched = microBatch({ send: sends.send, maxItems: 10 });
+  const lost = batched(1);
   const batch = await sends.next();
-  const kept = batcher.add(2);
+  const kept = batched(2);
   batch.refuse(new Error("refused"));
   await expect(lost).rejects.toThrow("refused");
   (await sends.next()).answer();
@@ -65,11 +65,11 @@ test("a batch that fails rejects its own calls and leaves the next ones alone", 
 
 test("closing rejects the calls that were not sent yet", async () => {
   const sends = heldSends();
-  const batcher = createBatcher({ send: sends.send, maxItems: 10 });
-  const sent = batcher.add(1);
+  const batched = microBatch({ send: sends.send, maxItems: 10 });
+  const sent = batched(1);
   const batch = await sends.next();
-  const waiting = batcher.add(2);
-  batcher.close(new Error("closed"));
+  const waiting = batched(2);
+  batched.close(new Error("closed"));
   await expect(waiting).rejects.toThrow("closed");
   batch.answer();
   expect(await sent).toBe("answer 1");
@@ -77,11 +77,11 @@ test("closing rejects the calls that were not sent yet", async () => {
 
 test("a flush sends what waits at once, beside the batch on its way", async () => {
   const sends = heldSends();
-  const batcher = createBatcher({ send: sends.send, maxItems: 10 });
-  const first = batcher.add(1);
+  const batched = microBatch({ send: sends.send, maxItems: 10 });
+  const first = batched(1);
   const batch = await sends.next();
-  const later = batcher.add(2);
-  batcher.flush();
+  const later = batched(2);
+  batched.flush();
   const flushed = await sends.next();
   expect(flushed.items).toEqual([2]);
   flushed.answer();
