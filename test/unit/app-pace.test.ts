@@ -132,14 +132,17 @@ describe.each(SERVERS)("--rate auto against %s of 50/s", (_, server) => {
     ["without Retry-After", undefined],
     ["with Retry-After", 1_000],
   ])("%s", (__, retryAfterMs) => {
-    test.each([1, 3])(
-      "reaches 45/s within a minute, and is hardly refused after, by %i processes",
-      (processes) => {
+    test.each([
+      { processes: 1, jitterMs: 0 },
+      { processes: 3, jitterMs: 40 },
+    ])(
+      "reaches 45/s within a minute, and is hardly refused after: $processes processes, arrivals $jitterMs ms apart",
+      (senders) => {
         const world = pacedWorld({
           limitPerSecond: undefined,
           search: true,
           admit: server(),
-          processes,
+          ...senders,
           ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
         });
         expect(world.ceiling()).toBe(5);

@@ -49,7 +49,7 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   limit: ["5", 5, ["0", "x"]],
   allowEmpty: ["true", true, ["maybe"]],
   dryRun: ["yes", true, ["maybe"]],
-  rate: ["600/m", { perSecond: 10 }, ["0/s", "10", "10/d", "-1/s", "0.5/h", "fast", "1e3/s"]],
+  rate: ["600/m", { perSecond: 10, search: false }, ["0/s", "10", "10/d", "-1/s", "0.5/h", "fast", "1e3/s"]],
   concurrency: ["8", 8, ["0", "many"]],
   timeout: ["1.5s", 1_500, ["60", "0s", "25d", "soon", "-1s"]],
   horizon: ["0s", 0, ["120", "30d"]],
@@ -165,7 +165,7 @@ describe("who has the last word", () => {
 
   test("an empty variable says nothing", () => {
     const environment = { TRACELOAD_RATE: "", REDIS_URL: "", TRACELOAD_CONFIG: "" };
-    expect(load({}, environment, FILE).settings.rate).toEqual({ perSecond: 1 });
+    expect(load({}, environment, FILE).settings.rate).toEqual({ perSecond: 1, search: false });
     expect(() => loadSettings({ flags: {}, environment, configFile: undefined })).not.toThrow();
   });
 });
