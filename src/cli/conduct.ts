@@ -19,8 +19,8 @@ import { openProgressView } from "./show/progress-view.ts";
 export interface Stage {
   workplace: Workplace;
   /** A line on standard error, beside the progress. */
-  note(text: string): void;
-  onProgress(progress: Progress): void;
+  note: (text: string) => void;
+  onProgress: (progress: Progress) => void;
 }
 
 export interface Conduct {

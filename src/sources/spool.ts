@@ -52,11 +52,16 @@ class SpooledInput extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     // Whoever stops reading ends the copying: the rest of the input is nobody's any more.
     this.#input.destroy();
-    const closed = this.#copy?.then((copy) => copy.close());
-    Promise.resolve(closed).then(
-      () => callback(error),
-      () => callback(error),
-    );
+    void this.#closeCopy();
+    callback(error);
+  }
+
+  async #closeCopy(): Promise<void> {
+    try {
+      await (await this.#copy)?.close();
+    } catch {
+      // It could not be opened, which was told already; or closed, and then nobody needs it any more.
+    }
   }
 
   async #copyAll(opened: Promise<FileHandle>): Promise<void> {

@@ -88,7 +88,12 @@ test("on the embedded store only the process that has it can stop its run: the m
   const sandbox = await startSandboxProcess(scene);
   const file = await scene.write("rows.csv", csvOf(rowIds(ROWS)));
   const importing = scene.start([
-    ...["import", file, "-g", "42", `--base-url=${sandbox.url}`, "--rate=10/s", "--json"],
+    "import",
+    file,
+    "--dataset-group=42",
+    `--base-url=${sandbox.url}`,
+    "--rate=10/s",
+    "--json",
   ]);
   await importing.until(async () => (await sandbox.stats()).applied >= 3);
   const refused = await scene.run(["pause"]);

@@ -44,7 +44,11 @@ async function stopAt60Percent(name: string, rows: number): Promise<Stopped> {
   const sandbox = await startSandboxProcess(scene, ["--latency", "5ms"]);
   const file = await scene.write("rows.csv", mixedCsv(rows));
   const importing = scene.start([
-    ...["import", file, "--dataset-group=42", "--run-id=stopped", `--base-url=${sandbox.url}`],
+    "import",
+    file,
+    "--dataset-group=42",
+    "--run-id=stopped",
+    `--base-url=${sandbox.url}`,
     ...QUICK,
     `--high-water=${rows < UNREAD_ROWS ? 1_000 : 100}`,
   ]);

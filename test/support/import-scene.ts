@@ -38,7 +38,7 @@ export interface ImportScene {
   interrupt: AbortController;
   /** Requests may leave while this is true. */
   slots: { open: boolean };
-  startRunWorker(run: Run): Promise<RunWorker>;
+  startRunWorker: (run: Run) => Promise<RunWorker>;
   start(sources: OpenedSources, change?: ImportChange): Promise<Run>;
   counts(runId?: string): Promise<StatusCounts>;
 }

@@ -116,7 +116,7 @@ describe("a run that is taken up", () => {
 
   test("looks only at what goes wrong from then on: too many errors of before do not stop it at once", async () => {
     const scene = await importScene();
-    const bad = sourceRows(4).map((row) => ({ ...row, invalid: { code: "x", message: "y" } }));
+    const bad = [1, 2, 3, 4].map((line) => sourceRow(line, { invalid: { code: "x", message: "y" } }));
     const batches = [[...bad, ...sourceRows(10, 5)]];
     const limit = { rows: 3, percent: undefined };
     const stopped = await scene.clock.advanceUntil(

@@ -55,7 +55,7 @@ export const statusCommand: Command = {
 interface SeenRuns {
   runs: Run[];
   /** What slows the wanted run down. */
-  paceOf(runId: string): PaceView | undefined;
+  paceOf: (runId: string) => PaceView | undefined;
 }
 
 /** The newest runs, and the wanted one if it is older. */
