@@ -18,8 +18,8 @@ interface Stage {
   scene: Scene;
   sandbox: SandboxProcess;
   file: string;
-  run(command: string, ...flags: string[]): ReturnType<Scene["run"]>;
-  start(command: string, ...flags: string[]): ReturnType<Scene["start"]>;
+  run: (command: string, ...flags: string[]) => ReturnType<Scene["run"]>;
+  start: (command: string, ...flags: string[]) => ReturnType<Scene["start"]>;
 }
 
 async function stage(name: string, sandboxFlags: readonly string[], store?: string): Promise<Stage> {

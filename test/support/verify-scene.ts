@@ -43,16 +43,16 @@ export interface VerifyScene {
   stage: Stage;
   owner: LeaseId;
   claims: Map<number, ClaimRequest>;
-  slots(): number;
+  slots: () => number;
   /** Puts a row into a dataset on the server, as its request or somebody else would. */
-  put(traceId: string, spanId?: string, dataset?: number): void;
-  verifier(onUnknown?: OnUnknown, stage?: Stage): Verifier;
+  put: (traceId: string, spanId?: string, dataset?: number) => void;
+  verifier: (onUnknown?: OnUnknown, stage?: Stage) => Verifier;
   /** Asks, with the clock moving as far as it is waited. */
-  verify(options?: { onUnknown?: OnUnknown; mayResend?: boolean; wait?: boolean }): Promise<void>;
-  statuses(stage?: Stage): Promise<StoredStatus[]>;
-  read(row: number): Promise<StoredRow>;
-  group(): Promise<Group>;
-  verdict(): Promise<Verdict | undefined>;
+  verify: (options?: { onUnknown?: OnUnknown; mayResend?: boolean; wait?: boolean }) => Promise<void>;
+  statuses: (stage?: Stage) => Promise<StoredStatus[]>;
+  read: (row: number) => Promise<StoredRow>;
+  group: () => Promise<Group>;
+  verdict: () => Promise<Verdict | undefined>;
 }
 
 export async function verifyScene(
