@@ -115,11 +115,11 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       await store.sweep();
       feed = startFeed({ store, queue, run, generation, highWaterRows });
     }
-    const { fillUp, sawHaltedOnly } = feed;
+    const filling = feed;
     await onQueue(async () => {
-      if (!(await fillUp())) return;
+      if (!(await filling.fillUp())) return;
       feed = undefined;
-      if (sawHaltedOnly()) await store.changeRun(runId, haltFor(run), RUNNING_STATES);
+      if (filling.sawHaltedOnly()) await store.changeRun(runId, haltFor(run), RUNNING_STATES);
     });
   };
 

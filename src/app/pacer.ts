@@ -86,15 +86,20 @@ export async function startPacer(options: PacerOptions): Promise<Pacer> {
     }
   };
 
-  while (search && seen?.ceilingPerSecond === undefined) {
+  /** `false`: it has to be tried again. */
+  const hasBegun = async (): Promise<boolean> => {
     try {
       await step();
+      return seen?.ceilingPerSecond !== undefined;
     } catch (error) {
       if (error instanceof TraceloadError && error.code === "store_unreachable") throw error;
       onFault(error);
       await clock.sleep(EVERY_MS);
+      return false;
     }
-  }
+  };
+
+  if (search) while (!(await hasBegun()));
   run().catch(() => undefined);
   return {
     note: (wasRefused) => {

@@ -31,7 +31,7 @@ export interface PaceMemory {
   resumeAt: number;
   target: number;
   /** While reopening: the phase after it. While probing: `settled` if that is where it started from. */
-  then: PacePhase;
+  afterwards: PacePhase;
   /** Until when somebody who asked for `--rate auto` counts as living. */
   searchUntil: number;
 }
@@ -47,7 +47,7 @@ export interface PaceView {
 export function readPaceMemory(stored: PaceRecord["memory"]): PaceMemory | undefined {
   if (stored === undefined) return undefined;
   const phase = PACE_PHASES.find((known) => known === stored["phase"]);
-  const then = PACE_PHASES.find((known) => known === stored["then"]);
+  const afterwards = PACE_PHASES.find((known) => known === stored["afterwards"]);
   const number = (name: string): number => {
     const value = stored[name];
     return typeof value === "number" ? value : Number.NaN;
@@ -64,8 +64,8 @@ export function readPaceMemory(stored: PaceRecord["memory"]): PaceMemory | undef
     searchUntil: number("searchUntil"),
   };
   const isWhole = Object.values(memory).every(Number.isFinite);
-  if (phase === undefined || then === undefined || !isWhole) return undefined;
-  return { phase, then, ...memory, ...rate("good"), ...rate("bad") };
+  if (phase === undefined || afterwards === undefined || !isWhole) return undefined;
+  return { phase, afterwards, ...memory, ...rate("good"), ...rate("bad") };
 }
 
 /** undefined: nothing holds the senders back but their own limits. */

@@ -5,16 +5,14 @@ import type { Limiter } from "../core/store.ts";
 
 type Told = Pick<Pacer, "note" | "paused">;
 
-/** A read of the API, each request noted once it was answered. */
-export function notingRead<A extends unknown[], T>(
-  read: (...asked: A) => Promise<ApiAnswer<T>>,
-  pace: Told,
-): (...asked: A) => Promise<ApiAnswer<T>> {
-  return async (...asked) => {
-    const answer = await read(...asked);
-    if (answer.ok || answer.status !== undefined) pace.note(!answer.ok && answer.kind === "rate_limited");
-    return answer;
-  };
+/** The answer of a read, noted once it is there. */
+export async function notingAnswer<T>(
+  asked: Promise<ApiAnswer<T>>,
+  pace: Pick<Told, "note">,
+): Promise<ApiAnswer<T>> {
+  const answer = await asked;
+  if (answer.ok || answer.status !== undefined) pace.note(!answer.ok && answer.kind === "rate_limited");
+  return answer;
 }
 
 /** `pauseLimiter`, told to the pace as well. */

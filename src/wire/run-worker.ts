@@ -16,7 +16,7 @@ import type { Outcome } from "../core/outcome.ts";
 import type { Queues, WorkOptions } from "../core/queue.ts";
 import { RUNNING_STATES } from "../core/status.ts";
 import type { Run, RunChange, Store } from "../core/store.ts";
-import { notingPause, notingRead } from "./noted-answers.ts";
+import { notingAnswer, notingPause } from "./noted-answers.ts";
 import { makeTokenMint } from "./token-mint.ts";
 
 export interface RunWorkerParts {
@@ -90,9 +90,9 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       pauseLimiter: notingPause(store, pacer),
     },
     api: {
-      listDatasets: notingRead(api.listDatasets, pacer),
-      createDraft: notingRead(api.createDraft, pacer),
-      countRows: notingRead(api.countRows, pacer),
+      listDatasets: (datasetGroupId, call) => notingAnswer(api.listDatasets(datasetGroupId, call), pacer),
+      createDraft: (request, call) => notingAnswer(api.createDraft(request, call), pacer),
+      countRows: (datasetId, call) => notingAnswer(api.countRows(datasetId, call), pacer),
     },
     clock,
     takeSlot,

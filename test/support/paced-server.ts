@@ -141,7 +141,8 @@ export function pacedWorld(world: PacedWorld): Paced {
       pausedUntil = Math.max(pausedUntil, now + world.retryAfterMs);
       process.pausedUntil = Math.max(process.pausedUntil ?? 0, now + world.retryAfterMs);
     }
-    while (inFlight.length < (world.concurrency ?? 64) && now >= nextSlot && now >= pausedUntil) {
+    const maySend = (): boolean => now >= nextSlot && now >= pausedUntil;
+    while (inFlight.length < (world.concurrency ?? 64) && maySend()) {
       turn += 1;
       const arrives = now + latencyMs / 2 + jitter();
       inFlight.push({ arrives, due: arrives + latencyMs / 2, ok: undefined, process: turn % processes });

@@ -43,7 +43,7 @@ describe("a pacer", () => {
         told += 1;
         return store.noteAnswers(request);
       },
-      setPace: store.setPace,
+      setPace: (request: Parameters<typeof store.setPace>[0]) => store.setPace(request),
     };
     const pacer = await start({ store: counting });
     await answer(clock, pacer, 3, 1);
@@ -114,7 +114,7 @@ describe("a pacer", () => {
         limitPerSecond: undefined,
         search: true,
         store: {
-          noteAnswers: store.noteAnswers,
+          noteAnswers: (request) => store.noteAnswers(request),
           setPace: async (request) => {
             refusals -= 1;
             if (refusals >= 0) throw new TraceloadError("store_full", "no room");
@@ -146,7 +146,7 @@ describe("a pacer", () => {
       store: {
         noteAnswers: (request) =>
           failing ? Promise.reject(new Error("refused")) : store.noteAnswers(request),
-        setPace: store.setPace,
+        setPace: (request: Parameters<typeof store.setPace>[0]) => store.setPace(request),
       },
     });
     pacer.note(false);

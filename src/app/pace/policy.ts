@@ -66,7 +66,7 @@ function decide(input: PaceInput, memory: PaceMemory): Pace | undefined {
 
   if (ceilingPerSecond === undefined && searching) {
     const known = memory.good === undefined ? FIRST_PER_SECOND : memory.good;
-    return moveTo({ ...before, rate: known }, known, "probing", { then: "free" });
+    return moveTo({ ...before, rate: known }, known, "probing", { afterwards: "free" });
   }
   if (ceilingPerSecond === undefined && limit === undefined) return withoutLimit(input, before);
 
@@ -108,7 +108,7 @@ function paused(step: Step, limit: number | undefined, until: number): Pace | un
       cutAt: until,
       resumeAt: until,
       target,
-      then: after.memory.phase,
+      afterwards: after.memory.phase,
     },
   );
 }
@@ -133,5 +133,5 @@ function reopen(step: Step, limit: number | undefined): Pace | undefined {
   if (limit !== undefined && memory.target >= limit) {
     return { ceilingPerSecond: undefined, memory: moveTo(step, limit, "free").memory };
   }
-  return moveTo(step, memory.target, memory.then, { then: "free" });
+  return moveTo(step, memory.target, memory.afterwards, { afterwards: "free" });
 }

@@ -42,7 +42,7 @@ export function searchedPace(step: Step): Pace | undefined {
   const seen = recentAnswers(step);
   if (areTooManyRefused(seen)) return cut(step, seen.refusedShare);
   const { now, samples, memory, rate } = step;
-  const again = memory.phase === "probing" && memory.then === "settled";
+  const again = memory.phase === "probing" && memory.afterwards === "settled";
   if (now - memory.since < (again ? CLEAN_AGAIN_MS : CLEAN_MS)) return undefined;
   const last = windowSince(
     samples,
@@ -65,7 +65,7 @@ export function cut(step: Step, refusedShare: number): Pace {
   const marks = { cutAt: now, refusedShare };
   if (good !== undefined && good < rate * 0.99) {
     const bad = Math.min(rate, memory.bad ?? rate);
-    const fromSettled = memory.then === "settled";
+    const fromSettled = memory.afterwards === "settled";
     const probeWaitMs = fromSettled ? Math.min(LONGEST_PROBE_MS, memory.probeWaitMs * 2) : FIRST_PROBE_MS;
     const found = { good, bad, probeWaitMs, ...marks };
     // It was clean there for long: a probe that fails says nothing against it.
@@ -80,7 +80,12 @@ export function cut(step: Step, refusedShare: number): Pace {
   const down = refusedShare >= LIMIT_CHANGED ? 0.5 : JUST_UNDER;
   const next = Math.max(LOWEST_PER_SECOND, rate * down);
   const unknown = { ...step, memory: forget(memory, "good") };
-  return moveTo(unknown, next, "probing", { bad: rate, probeWaitMs: FIRST_PROBE_MS, then: "free", ...marks });
+  return moveTo(unknown, next, "probing", {
+    bad: rate,
+    probeWaitMs: FIRST_PROBE_MS,
+    afterwards: "free",
+    ...marks,
+  });
 }
 
 /** The present rate is good. */
@@ -90,12 +95,12 @@ function raise(step: Step): Pace | undefined {
   const good = rate;
   if (memory.phase === "settled") {
     if (now < memory.probeAt) return undefined;
-    return moveTo(step, rate * A_LITTLE_MORE, "probing", { good, then: "settled" });
+    return moveTo(step, rate * A_LITTLE_MORE, "probing", { good, afterwards: "settled" });
   }
   if (bad === undefined || rate >= bad) {
     const factor = memory.probeWaitMs === 0 ? DOUBLE : GENTLY;
     const known = forget(memory, "bad");
-    return moveTo({ ...step, memory: known }, rate * factor, "probing", { good, then: "free" });
+    return moveTo({ ...step, memory: known }, rate * factor, "probing", { good, afterwards: "free" });
   }
   if (bad / good > CLOSE) return moveTo(step, Math.sqrt(good * bad), "probing", { good });
   return settle(step, { good, bad, probeWaitMs: Math.max(FIRST_PROBE_MS, memory.probeWaitMs) });

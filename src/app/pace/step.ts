@@ -37,7 +37,7 @@ export const FRESH: PaceMemory = {
   probeWaitMs: 0,
   resumeAt: 0,
   target: 0,
-  then: "free",
+  afterwards: "free",
   searchUntil: 0,
 };
 
