@@ -175,6 +175,41 @@ describe("drafts", () => {
     expect(sandbox.record.rows()[0]?.draftDatasetId).toBe(draftId);
   });
 
+  test("are searched by the text of their cells, and show their IDs or not", async () => {
+    const { api } = await openSandbox({ seedRows: 2 });
+    const outcome = await add(api, { traceId: "trace-9", spanId: "span-9 & more" });
+    const draftId = outcome.kind === "added" ? outcome.draftDatasetId : 0;
+    expect(await api.findRows(draftId, "span-9 & more")).toEqual({
+      ok: true,
+      status: 200,
+      value: { columns: ["trace_id", "span_id"], rows: [["trace-9", "span-9 & more"]], complete: true },
+    });
+    const seeds = await api.findRows(draftId, "SEED-trace");
+    expect(seeds).toMatchObject({
+      value: {
+        rows: [
+          ["seed-trace-1", undefined],
+          ["seed-trace-2", undefined],
+        ],
+      },
+    });
+    expect(await api.findRows(draftId, "nowhere")).toMatchObject({ value: { rows: [], complete: true } });
+
+    const opaque = await openSandbox({ rows: "opaque" });
+    const hidden = await add(opaque.api, { traceId: "trace-9" });
+    const hiddenId = hidden.kind === "added" ? hidden.draftDatasetId : 0;
+    expect(await opaque.api.findRows(hiddenId, "trace-9")).toMatchObject({ value: { rows: [] } });
+  });
+
+  test("that match in more than a page are not all shown, and that is said", async () => {
+    const { api } = await openSandbox({ seedRows: 150 });
+    const outcome = await add(api);
+    const draftId = outcome.kind === "added" ? outcome.draftDatasetId : 0;
+    const found = await api.findRows(draftId, "seed");
+    expect(found).toMatchObject({ value: { complete: false } });
+    expect(found.ok && found.value.rows).toHaveLength(100);
+  });
+
   test("from nothing are there at once", async () => {
     const { api } = await openSandbox({ seedRows: null });
     expect(await api.listDatasets(42)).toEqual({ ok: true, status: 200, value: [] });
