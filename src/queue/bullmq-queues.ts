@@ -104,7 +104,7 @@ export function openQueues({ connection, onFault }: QueuesOptions): Queues {
         options,
       );
       worker.on("error", onFault);
-      return closing(worker);
+      return closing({ close: () => closeOnceConnected(worker) });
     },
     close: async () => {
       await Promise.all([...open].map((part) => part.close()));
@@ -156,6 +156,20 @@ function makeWorker(
     { ...settings, connection: pool },
     createPostgresBackend,
   ) as unknown as Worker;
+}
+
+/**
+ * Closed while it waits to connect again, BullMQ's blocking connection never connects, never ends, and is waited for
+ * for ever (BullMQ #4585, of which 6.7 mends another path).
+ */
+async function closeOnceConnected(worker: Worker): Promise<void> {
+  const blocking = await worker.backend.blockingClient;
+  if (blocking !== undefined && blocking.status !== "ready") {
+    await new Promise<void>((resolve) => {
+      blocking.once("ready", () => resolve());
+    });
+  }
+  await worker.close();
 }
 
 /** Turns a verdict into BullMQ's terms. Throwing DelayedError and WaitingError is how BullMQ puts a job back. */
