@@ -1,10 +1,10 @@
 /** Redis reaches its maxmemory in the middle of a run and refuses every write, until it is given more. */
 import { setTimeout as pause } from "node:timers/promises";
-import { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { putRowsScript } from "../../src/store/redis/scripts/rows.ts";
 import { audit } from "../support/audit.ts";
+import { openRedisMemory } from "../support/redis-memory.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { callsOf } from "../support/script-calls.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -20,7 +20,7 @@ describe.skipIf(redis === undefined)("Redis at its maxmemory", () => {
   test("while rows are sent: everybody waits, and no confirmation is lost", async () => {
     const rows = 250;
     const stage = await open("redis-full", rows);
-    const memory = await openMemory(stage);
+    const memory = openRedisMemory(stage.scene, stage.storeUrl);
     const worker = stage.startWorker();
     await stage.untilServing(worker);
     const importing = stage.startImport();
@@ -43,7 +43,7 @@ describe.skipIf(redis === undefined)("Redis at its maxmemory", () => {
   test("while rows are read: the import ends and says why; the same command adds what is missing", async () => {
     const rows = 1_050;
     const stage = await open("redis-full-reading", rows, []);
-    const memory = await openMemory(stage);
+    const memory = openRedisMemory(stage.scene, stage.storeUrl);
     let puts = 0;
     const full = Promise.withResolvers<void>();
     const proxy = await startTcpProxy({
@@ -74,24 +74,4 @@ describe.skipIf(redis === undefined)("Redis at its maxmemory", () => {
 
 function open(name: string, rows: number, sandbox = ["--latency", "20ms..40ms"]): Promise<Stage> {
   return openStage({ name, rows, redis, sandbox });
-}
-
-interface Memory {
-  /** Refuses writes from now on. */
-  useUp(): Promise<void>;
-  raise(): Promise<void>;
-}
-
-async function openMemory(stage: Stage): Promise<Memory> {
-  const client = new Redis(stage.storeUrl);
-  stage.scene.atEnd(async () => client.disconnect());
-  return {
-    useUp: async () => {
-      await client.config("SET", "maxmemory", "1");
-      await expect(client.set("one-more", "x")).rejects.toThrow("OOM");
-    },
-    raise: async () => {
-      await client.config("SET", "maxmemory", "0");
-    },
-  };
 }
