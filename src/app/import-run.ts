@@ -89,6 +89,12 @@ export async function conductRun(
   onProgress(run);
 
   const queue = queues.runQueue(runId);
+  // The request's options may have been given anew; the store keeps those that the run was started with.
+  const { makeVerifier } = parts;
+  const verifying = makeVerifier && {
+    makeVerifier: (seen: Run) => makeVerifier({ ...seen, options: request.run.options }),
+    clock,
+  };
   const finisher = makeFinisher({
     store,
     queue,
@@ -96,7 +102,7 @@ export async function conductRun(
     highWaterRows: request.highWaterRows,
     maxErrors: request.maxErrors,
     ...(request.carriedOn === undefined ? {} : { errorsSince: request.carriedOn.counts }),
-    ...(parts.makeVerifier === undefined ? {} : { verifying: { makeVerifier: parts.makeVerifier, clock } }),
+    ...(verifying === undefined ? {} : { verifying }),
     onFault: parts.onFault,
   });
   const reading = new AbortController();

@@ -44,8 +44,9 @@ function commands(input: NextInput): string[] {
     next.push(shellCommand(["doctor", ...globals]));
   }
   const flags = input.runFlags ?? globals;
-  if (counts.unknown > 0) next.push(shellCommand(["verify", runId, ...flags]));
+  // A run that is carried on asks about its unknown rows at its end.
   if (state !== "finished") next.push(shellCommand(["resume", runId, ...flags]));
+  if (counts.unknown > 0) next.push(shellCommand(["verify", runId, ...flags]));
   const left = counts.rejected + counts.failed + (state === "finished" ? counts.unprocessed : 0);
   if (left > 0) next.push(shellCommand(["rerun", runId, ...flags]));
   // What could not be read has to be mended first, and then comes as any file does.

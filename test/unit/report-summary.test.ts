@@ -305,6 +305,7 @@ describe("the next commands", () => {
 
   test("of rows that are unknown ask the server", () => {
     expect(next({ unknown: 1 })).toEqual(["traceload verify r1"]);
+    expect(next({ unknown: 1 }, { state: "paused" })).toEqual(["traceload resume r1", "traceload verify r1"]);
   });
 
   test.each(["interrupted", "paused", "cancelled", "stopped"] as const)(
