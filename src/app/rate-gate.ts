@@ -27,8 +27,12 @@ export interface RateGate {
 
 /** How far ahead slots are reserved. */
 const LOOKAHEAD_MS = 100;
-/** A slot that this process notices later than this is given up: catching up on many at once would be a burst. */
+/**
+ * A slot that this process notices later than this is given up: catching up on many at once would be a burst. Where
+ * everything is late on a busy machine, one that comes no sooner after the last than it should is none.
+ */
 const LATE_MS = 20;
+const EVENLY_LATE_MS = 200;
 /** Without a limit of our own, how often the store is asked whether somebody else has one. */
 const UNLIMITED_RECHECK_MS = 500;
 /** How often a sender that waits is heard of: the limiter forgets it after 10 s of silence. */
@@ -53,10 +57,12 @@ export function makeRateGate(options: RateGateOptions): RateGate {
   let inForce = options.ratePerSecond;
   let freeUntil = Number.NEGATIVE_INFINITY;
   let nextSlotAt = 0;
+  let wentAt = Number.NEGATIVE_INFINITY;
 
   const letOneGo = () => {
     for (const waiter of waiting) {
       waiting.delete(waiter);
+      wentAt = clock.monotonicMs();
       waiter.go();
       return;
     }
@@ -95,7 +101,11 @@ export function makeRateGate(options: RateGateOptions): RateGate {
       slots = [];
       freeUntil = clock.monotonicMs() + UNLIMITED_RECHECK_MS;
       while (waiting.size > 0) letOneGo();
-    } else if (clock.monotonicMs() - due <= LATE_MS) letOneGo();
+      return;
+    }
+    const now = clock.monotonicMs();
+    const isEven = now - due <= EVENLY_LATE_MS && now - wentAt >= 1000 / inForce;
+    if (now - due <= LATE_MS || isEven) letOneGo();
   };
 
   const pump = async (): Promise<void> => {

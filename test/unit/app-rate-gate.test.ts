@@ -85,6 +85,17 @@ describe("the rate gate", () => {
     expect(times.length - before).toBeGreaterThan(80);
   });
 
+  test("on a machine where every timer is late, keeps its rate, and does not exceed it", async () => {
+    const clock = fakeClock();
+    const late = { ...clock, sleep: (ms: number, signal?: AbortSignal) => clock.sleep(ms + 35, signal) };
+    const store = createMemoryStore(clock);
+    const gate = makeRateGate({ store, limiter: "key", sender: "a", ratePerSecond: 10, clock: late });
+    const times = takeAll(clock, gate, 100);
+    await clock.advance(9_999);
+    expect(times.length).toBeGreaterThanOrEqual(70);
+    expect(mostWithin(times, 999)).toBeLessThanOrEqual(10);
+  });
+
   test("reserves no further ahead than a tenth of a second", async () => {
     const clock = fakeClock();
     const memory = createMemoryStore(clock);
