@@ -40,9 +40,13 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
 
   const finishStep = async (runId: string): Promise<boolean> => {
     let entry = finishers.get(runId);
+    const run = await store.getRun(runId);
+    // Somebody has taken it up since it was asked for: two that look after one run would queue its rows twice.
+    if (run === undefined || run.ownerAlive) {
+      await closeFinisher(runId);
+      return true;
+    }
     if (entry === undefined) {
-      const run = await store.getRun(runId);
-      if (run === undefined) return true;
       const queue = queues.runQueue(runId);
       const { maxErrors } = parseRunOptions(runId, run.options);
       const limits = maxErrors && { rows: maxErrors.rows, percent: maxErrors.percent };
