@@ -35,7 +35,7 @@ const A_LITTLE_MORE = 1.05;
 const UNDECIDED_MS = 10_000;
 /** So many refused at a rate that was good before: the server's limit has changed. */
 const LIMIT_CHANGED = 0.2;
-const FIRST_PROBE_MS = 30_000;
+const FIRST_PROBE_MS = 60_000;
 const LONGEST_PROBE_MS = 240_000;
 
 export function searchedPace(step: Step): Pace | undefined {
