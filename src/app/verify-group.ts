@@ -63,7 +63,8 @@ const AUDIT_PATIENCE_MS = 10_000;
 type Figures = Pick<Verdict, "draftDatasetId" | "baseline" | "added" | "unknown" | "total">;
 
 type Look =
-  | { kind: "over"; verdict: Pick<Verdict, "kind" | "reason">; figures: Figures }
+  /** `draft`: its count says nothing, but rows that landed may still be found in it. */
+  | { kind: "over"; verdict: Pick<Verdict, "kind" | "reason">; figures: Figures; draft?: SearchedDraft }
   | { kind: "settled"; landed: number; absent: number }
   | { kind: "wait"; inMs: number; figures: Figures }
   | {
@@ -112,8 +113,12 @@ class GroupVerification {
     for (let reading = 1; reading <= MAX_READINGS; reading += 1) {
       const look = await locks.hold(key, this.#signal, () => this.#look());
       switch (look.kind) {
-        case "over":
+        case "over": {
+          const mayFind = look.draft !== undefined && mode !== "look" && !searched;
+          searched = true;
+          if (look.draft !== undefined && mayFind && (await this.#findLanded(look.draft)) > 0) break;
           return this.#finding(look.verdict, look.figures);
+        }
         case "settled":
           this.#landed += look.landed;
           this.#absent += look.absent;
@@ -151,21 +156,25 @@ class GroupVerification {
       unknown: doubt.unknown + doubt.elsewhere,
       total: undefined,
     };
-    const over = (verdict: Pick<Verdict, "kind" | "reason">, figures = known): Look => ({
-      kind: "over",
+    const over = (verdict: Pick<Verdict, "kind" | "reason">, figures = known) => ({
+      kind: "over" as const,
       verdict,
       figures,
     });
     if (group.draftDatasetId === undefined) return over(notChecked("the group's draft is not known"));
-    if (group.baseline === undefined) {
-      return over(notChecked("the draft's rows were not counted before the first of ours was sent"));
-    }
+    const uncounted = notChecked("the draft's rows were not counted before the first of ours was sent");
+    if (group.baseline === undefined && doubt.unknown === 0) return over(uncounted);
     if (doubt.sending > 0) return over(inconclusive("other runs were sending to the group"));
 
     const listed = await this.#versions();
     if (!listed.ok) return over(inconclusive(`the group's datasets could not be listed: ${listed.message}`));
     const other = otherDraft(group.draftDatasetId, listed.value);
     if (other !== undefined) return over(inconclusive(other));
+    const draft = {
+      draftDatasetId: group.draftDatasetId,
+      publishedDatasetId: lastPublished(listed.value)?.id,
+    };
+    if (group.baseline === undefined) return { ...over(uncounted), draft };
     const counted = await this.#count(group, doubt);
     if (!counted.ok) return over(inconclusive(counted.message));
     const figures = { ...known, total: counted.value };
@@ -187,12 +196,8 @@ class GroupVerification {
       );
     }
     if (doubt.elsewhere > 0) {
-      return over(
-        inconclusive(
-          `${rows(doubt.elsewhere)} in doubt were sent while another draft was the group's, or before it was known`,
-        ),
-        figures,
-      );
+      const were = `${rows(doubt.elsewhere)} in doubt were sent while another draft was the group's, or before it was known`;
+      return { ...over(inconclusive(were), figures), ...(doubt.unknown > 0 ? { draft } : {}) };
     }
     const quietInMs = doubt.until === undefined ? 0 : Math.max(0, doubt.until - doubt.now + 1);
     const { baseline, added } = group;
@@ -226,8 +231,6 @@ class GroupVerification {
       case "some":
       case "foreign": {
         if (doubt.unknown === 0) return over({ kind: "other-writer", reason: strangers(surplus) }, figures);
-        const publishedDatasetId = lastPublished(listed.value)?.id;
-        const draft = { draftDatasetId: group.draftDatasetId, publishedDatasetId };
         return { kind: "unclear", judgement, quietInMs, surplus, draft, figures };
       }
       default:
@@ -245,20 +248,11 @@ class GroupVerification {
     quietInMs,
     surplus,
   }: Extract<Look, { kind: "unclear" }>): Promise<string | undefined> {
-    const { datasetGroupId, run, mode } = this.#request;
-    const shown = await kindsShown(this.#parts, { ...draft, datasetGroupId }, run, this.#signal);
-    if (shown.size === 0)
+    const { mode } = this.#request;
+    const sightings = await this.#lookForAll(draft);
+    if (sightings === undefined)
       return "no row that is known to be there is found by its IDs, so single rows cannot be looked for";
-    const wanted = { origin: run.origin, datasetGroupId };
-    const doubtful = await rowsInDoubt(this.#parts.store, wanted, MAX_SEARCHED_ROWS);
-    const searchable = doubtful.filter(({ row }) => shown.has(kindOf(row)));
-    const there: RowKey[] = [];
-    const missing: DoubtfulRow[] = [];
-    for (const candidate of searchable) {
-      const sighting = await lookFor(this.#parts, draft, candidate.row, this.#signal);
-      if (sighting === "there") there.push(candidate.key);
-      if (sighting === "not-there") missing.push(candidate);
-    }
+    const { there, missing } = sightings;
     const landed = await this.#commitLanded(draft.draftDatasetId, there);
     this.#landed += landed;
     // The count settles what is left, once the rows that landed are known.
@@ -267,6 +261,30 @@ class GroupVerification {
     const absent = await this.#commitAbsent(draft, missing);
     this.#absent += absent;
     return landed + absent > 0 ? undefined : UNTOLD;
+  }
+
+  async #findLanded(draft: SearchedDraft): Promise<number> {
+    const { there } = (await this.#lookForAll(draft)) ?? { there: [] };
+    const landed = await this.#commitLanded(draft.draftDatasetId, there);
+    this.#landed += landed;
+    return landed;
+  }
+
+  /** Undefined: rows cannot be found in this draft by their IDs. */
+  async #lookForAll(draft: SearchedDraft): Promise<{ there: RowKey[]; missing: DoubtfulRow[] } | undefined> {
+    const { datasetGroupId, run } = this.#request;
+    const shown = await kindsShown(this.#parts, { ...draft, datasetGroupId }, run, this.#signal);
+    if (shown.size === 0) return undefined;
+    const wanted = { origin: run.origin, datasetGroupId };
+    const doubtful = await rowsInDoubt(this.#parts.store, wanted, MAX_SEARCHED_ROWS);
+    const there: RowKey[] = [];
+    const missing: DoubtfulRow[] = [];
+    for (const candidate of doubtful.filter(({ row }) => shown.has(kindOf(row)))) {
+      const sighting = await lookFor(this.#parts, draft, candidate.row, this.#signal);
+      if (sighting === "there") there.push(candidate.key);
+      if (sighting === "not-there") missing.push(candidate);
+    }
+    return { there, missing };
   }
 
   async #commitLanded(draftDatasetId: number, keys: readonly RowKey[]): Promise<number> {

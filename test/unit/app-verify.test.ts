@@ -279,11 +279,24 @@ describe("what cannot be asked, or not be told", () => {
     expect((await scene.verdict())?.reason).toContain("another draft");
   });
 
-  test("no baseline, no question", async () => {
+  test("without a baseline rows that are found are added, and no other is sent again", async () => {
+    const scene = await verifyScene(["added", "landed", "lost"], { baseline: undefined });
+    await scene.verify();
+    expect(await scene.statuses()).toEqual(["added", "added", "unknown"]);
+    expect(await scene.verdict()).toMatchObject({ kind: "not-checked", baseline: undefined, landed: 1 });
+  });
+
+  test("without a baseline, where no IDs are shown, all are held", async () => {
     const scene = await verifyScene(["added", "landed"], { baseline: undefined });
+    scene.server.showsIds = false;
     await scene.verify();
     expect(await scene.statuses()).toEqual(["added", "unknown"]);
-    expect(await scene.verdict()).toMatchObject({ kind: "not-checked", baseline: undefined });
+    expect(await scene.verdict()).toMatchObject({ kind: "not-checked", unknown: 1 });
+  });
+
+  test("without a baseline and without a doubt nothing is asked", async () => {
+    const scene = await verifyScene(["added"], { baseline: undefined });
+    await scene.verify();
     expect(scene.api.calls).toEqual([]);
   });
 
