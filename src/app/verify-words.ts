@@ -1,0 +1,41 @@
+/** What verdicts say to people. */
+import type { DatasetVersion } from "../core/api.ts";
+import type { Verdict } from "../core/store.ts";
+import { draftOf } from "./drafts.ts";
+
+export type Said = Pick<Verdict, "kind" | "reason">;
+
+export const HELD = "unknown rows are held (--on-unknown)";
+export const WAITING = "none of the rows in doubt is there, but one could still arrive";
+export const SENT_OFTEN =
+  "the rows in doubt are not there, and have been sent again too often to try once more";
+export const NOT_SHOWN =
+  "no row that is known to be there is found by its IDs, so single rows cannot be looked for";
+export const UNCOUNTED = "the draft's rows were not counted before the first of ours was sent";
+export const UNTOLD = "which of the rows in doubt are there cannot be told";
+
+export function inconclusive(reason: string): Said {
+  return { kind: "inconclusive", reason };
+}
+
+export function notChecked(reason: string): Said {
+  return { kind: "not-checked", reason };
+}
+
+/** In words, when the group's draft is not the one that its bookkeeping is about. */
+export function otherDraft(known: number, versions: readonly DatasetVersion[]): string | undefined {
+  const current = draftOf(versions);
+  if (current === known) return undefined;
+  const now = current === undefined ? "the group has no draft now" : `the group's draft is ${current} now`;
+  return `draft ${known} was published or removed meanwhile: ${now}`;
+}
+
+export function strangers(surplus: number): string {
+  return surplus > 0
+    ? `the draft holds ${rows(surplus)} more than traceload added: another writer, or a request that arrived late`
+    : `the draft holds ${rows(-surplus)} fewer than traceload added: somebody removed them`;
+}
+
+export function rows(count: number): string {
+  return `${count} ${count === 1 ? "row" : "rows"}`;
+}
