@@ -78,13 +78,14 @@ export async function earlierRun(
   if (run === undefined || (wanted.runId !== undefined && wanted.runId !== run.runId)) return undefined;
   const { sourceFacts } = parseRunOptions(run.runId, run.options);
   const difference = factsDifference(sourceFacts, sources.facts);
-  if (difference !== undefined && !options.acceptChanged) {
+  // Of a run whose source was read to its end no more is read: what is new in the file is a new run's.
+  if (difference !== undefined && (run.sourceComplete || !options.acceptChanged)) {
     options.changed(run, difference);
     return undefined;
   }
   const changed = difference !== undefined;
   const held = { opened: sources, changed, numbered: false };
-  return { run, sources: run.sourceComplete && !changed ? undefined : held };
+  return { run, sources: run.sourceComplete ? undefined : held };
 }
 
 /** Options of the run that were given anew: by a flag, the environment or the file. */

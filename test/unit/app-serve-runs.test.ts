@@ -216,6 +216,24 @@ describe("a run without its importer", () => {
     await scene.clock.advanceUntil(worker.ended);
   });
 
+  test("that another process has taken up since is not ended by the worker that was asked to", async () => {
+    const scene = await importScene();
+    scene.slots.open = false;
+    await scene.clock.advanceUntil(scene.start(scriptedSources([sourceRows(3)]), { detach: true }));
+    const worker = serve(scene);
+    await scene.clock.advance(3_000);
+    const owner = await scene.store.openLease(aHolder({ host: "host-b" }), 600_000);
+    await scene.store.changeRun("run-1", { owner });
+    // Its rows are lost with the queue: to queue them anew is its new owner's.
+    scene.queues.loseJobs("run-1");
+    await scene.clock.advance(30_000);
+    expect(scene.queues.waiting("run-1")).toEqual([]);
+    expect([...scene.queues.finishRequests]).toEqual([]);
+    expect(scene.queues.openQueues()).toBe(0);
+    worker.stop.abort();
+    await scene.clock.advanceUntil(worker.ended);
+  });
+
   test("that another worker ended leaves no finisher open here", async () => {
     const scene = await importScene();
     scene.slots.open = false;
