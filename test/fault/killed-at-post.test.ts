@@ -91,6 +91,8 @@ async function openVictims(stage: Stage): Promise<Victims> {
   let died = Promise.withResolvers<string>();
   const posting = new Map<number, string>();
   const settling = new Set<number>();
+  const claiming = new Set<number>();
+  const claimedBefore = new Set<string>();
   const strike = (at: Moment, traceId: string, cut: Cut | undefined): Cut | undefined => {
     if (moment !== at || rowsLeft > 0) return undefined;
     moment = undefined;
@@ -144,15 +146,23 @@ async function openVictims(stage: Stage): Promise<Victims> {
         if (!claims) settling.add(connection);
       }
       if (!claims) return undefined;
-      claimed = keys.find(({ key }) => chunk.includes(key))?.traceId ?? "";
+      const traceId = keys.find(({ key }) => chunk.includes(key))?.traceId ?? "";
+      // A job of the dead brings rows along that have their result: their claims are in vain.
+      if (claimedBefore.has(traceId)) return undefined;
+      claimed = traceId;
       rowsLeft -= 1;
-      return settles ? undefined : strike("before its claim reaches the store", claimed, nothing);
+      const cut = settles ? undefined : strike("before its claim reaches the store", claimed, nothing);
+      if (cut !== undefined) return cut;
+      claimedBefore.add(claimed);
+      claiming.add(connection);
+      return undefined;
     },
     onReply: (_chunk, connection) => {
       if (settling.delete(connection)) {
         return strike("with its settlement done and not told", claimed, nothing);
       }
-      return claimed === "" ? undefined : strike("with its claim granted and not told", claimed, nothing);
+      if (!claiming.delete(connection)) return undefined;
+      return strike("with its claim granted and not told", claimed, nothing);
     },
   });
   stage.scene.atEnd(() => store.close());
