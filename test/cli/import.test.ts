@@ -13,6 +13,7 @@ import type { Ended } from "../support/traceload.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/traces.csv", import.meta.url));
 const SUMMARY_FIELDS = [
+  "parent",
   "runId",
   "state",
   "exitCode",

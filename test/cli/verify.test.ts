@@ -109,7 +109,10 @@ test("waiting can be left with Ctrl-C; verify goes on with it, and resume sends 
   expect(JSON.parse(left.stdout)).toMatchObject({
     state: "interrupted",
     counts: { added: ROWS - 5, unknown: 5 },
-    next: [expect.stringContaining("traceload verify r1"), expect.stringContaining("traceload resume r1")],
+    next: expect.arrayContaining([
+      expect.stringContaining("traceload verify r1"),
+      expect.stringContaining("traceload resume r1"),
+    ]),
   });
 
   const verified = await run("verify");
