@@ -20,7 +20,7 @@ const LOG_LEFT_BYTES = 1_150_000;
 
 describe.skipIf(!possible)("a full disk", () => {
   test("under the embedded store: it waits for room, no confirmation is lost, and goes on", async () => {
-    const rows = 150;
+    const rows = 400;
     const stage = await openStage({ name: "disk-full", rows, sandbox: LATENCY });
     const disk = await diskOf(stage, 100);
     const importing = stage.startImport(`--store=pglite:${disk.directory}/store`);

@@ -2,11 +2,14 @@
  * A worker dies at each step of a row's way: `kill -9` at the very moment, which proxies before Redis and before the API
  * see. One row at a time, so that it is known which one it was.
  */
+import { setTimeout as pause } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
-import { rowKey } from "../../src/core/row.ts";
+import { type RowKey, rowKey } from "../../src/core/row.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { claimScript } from "../../src/store/redis/scripts/claim.ts";
 import { settleScript } from "../../src/store/redis/scripts/settle.ts";
+import { openRedisStore } from "../../src/store/redis/store.ts";
 import { audit } from "../support/audit.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { callsOf } from "../support/script-calls.ts";
@@ -56,7 +59,8 @@ describe.skipIf(redis === undefined)("a worker killed at each step of a row's wa
     expect(JSON.parse(detached.stdout)).toMatchObject({ state: "draining", counts: { read: ROWS } });
     const met = new Map<string, Moment>();
     for (const moment of NAMES) {
-      met.set(await victims.killOneAt(moment, 1 + Math.floor(random() * 4)), moment);
+      // Not at the first: the first call of a script only loads it.
+      met.set(await victims.killOneAt(moment, 2 + Math.floor(random() * 3)), moment);
     }
     const last = victims.start();
     await last.until(() => /run \S+: stopped/.test(last.stderr()));
@@ -129,10 +133,12 @@ async function openVictims(stage: Stage): Promise<Victims> {
   });
   stage.scene.atEnd(() => api.close());
   const baseUrl = `http://127.0.0.1:${api.port}`;
-  const keys = stage.rows.map(([traceId, spanId]) => {
-    const row = { datasetGroupId: 42, traceId, spanId: spanId === "" ? undefined : spanId };
-    return { traceId, key: Buffer.from(rowKey(baseUrl, row), "hex") };
-  });
+  const keyOf = (wanted: string) => {
+    const [traceId, spanId] = stage.rows.find(([traceId]) => traceId === wanted) ?? [wanted, ""];
+    return rowKey(baseUrl, { datasetGroupId: 42, traceId, spanId: spanId === "" ? undefined : spanId });
+  };
+  const keys = stage.rows.map(([traceId]) => ({ traceId, key: Buffer.from(keyOf(traceId), "hex") }));
+  const ledger = await openLedger(stage);
 
   const store = await startTcpProxy({
     targetPort: Number(new URL(stage.storeUrl).port),
@@ -157,12 +163,15 @@ async function openVictims(stage: Stage): Promise<Victims> {
       claiming.add(connection);
       return undefined;
     },
-    onReply: (_chunk, connection) => {
-      if (settling.delete(connection)) {
-        return strike("with its settlement done and not told", claimed, nothing);
-      }
-      if (!claiming.delete(connection)) return undefined;
-      return strike("with its claim granted and not told", claimed, nothing);
+    onReply: async (_chunk, connection) => {
+      const settled = settling.delete(connection);
+      if (!settled && !claiming.delete(connection)) return undefined;
+      const at = settled ? "with its settlement done and not told" : "with its claim granted and not told";
+      if (moment !== at || rowsLeft > 0) return undefined;
+      // The reply may be to an earlier command: the worker stands still until the store has this one.
+      await worker?.kill("SIGSTOP");
+      await ledger.untilState(keyOf(claimed), settled ? "added" : "sending");
+      return strike(at, claimed, nothing);
     },
   });
   stage.scene.atEnd(() => store.close());
@@ -184,6 +193,17 @@ async function openVictims(stage: Stage): Promise<Victims> {
       ]);
       await victim.kill("SIGKILL");
       return traceId;
+    },
+  };
+}
+
+async function openLedger(stage: Stage): Promise<{ untilState(key: RowKey, state: string): Promise<void> }> {
+  const client = new Redis(stage.storeUrl, { replyMapping: "legacy" });
+  stage.scene.atEnd(async () => client.disconnect());
+  const store = await openRedisStore({ client, prefix: "traceload" });
+  return {
+    untilState: async (key, state) => {
+      while ((await store.lookup([key]))[0]?.state !== state) await pause(5);
     },
   };
 }
