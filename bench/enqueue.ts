@@ -27,7 +27,7 @@ interface Reading {
 
 async function producer(redis: BenchRedis, file: string): Promise<void> {
   const connection = await openStoreConnection({ kind: "redis", url: redis.url }, () => undefined);
-  const queues = openQueues({ connection: connection.queue, onFault: () => undefined });
+  const queues = openQueues({ connection: connection.queue, onFault: () => undefined, nowMs: Date.now });
   const { store } = connection;
   const owner = await store.openLease(
     { host: "bench", bootId: "", pid: process.pid, processStart: "" },

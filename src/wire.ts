@@ -30,6 +30,7 @@ import {
   type RunOptions,
 } from "./app/run-options.ts";
 import { findVerifiable, verifyRun } from "./app/verify-run.ts";
+import { readStoreTime } from "./app/store-time.ts";
 import { serveRuns, type ServeParts } from "./app/serve-runs.ts";
 import type { Api } from "./core/api.ts";
 import { systemClock } from "./core/clock.ts";
@@ -192,7 +193,11 @@ export async function openWorkplace(
     address.kind === "embedded"
       ? writeSnapshots({ store, directory: address.directory, clock, onFault })
       : undefined;
-  const queues = openQueues({ connection: connection.queue, onFault });
+  const queues = openQueues({
+    connection: connection.queue,
+    onFault,
+    nowMs: await readStoreTime(store, clock),
+  });
   const outcomes = new Map<string, Record<Outcome["kind"], number>>();
   const outcomesOf = (runId: string) => {
     const known = outcomes.get(runId) ?? {

@@ -43,6 +43,11 @@ export interface QueuesOptions {
   connection: QueueConnection;
   /** Told of what goes wrong inside BullMQ and does not stop it: lost connections, lost locks. */
   onFault: (error: Error) => void;
+  /**
+   * The time that delays are counted from: the store's. By the clock of a machine that is an hour ahead, a row put off
+   * for a moment would come an hour late.
+   */
+  nowMs: () => number;
 }
 
 const CONTROL_QUEUE = "control";
@@ -52,7 +57,7 @@ const MAX_STALLED = 1_000_000;
 const EVENTS_KEPT = 1_000;
 
 /** BullMQ connects lazily and reports connection trouble to `onFault`, not to the caller. */
-export function openQueues({ connection, onFault }: QueuesOptions): Queues {
+export function openQueues({ connection, onFault, nowMs }: QueuesOptions): Queues {
   const open = new Set<{ close(): Promise<void> }>();
   let control: Queue | undefined;
 
@@ -85,7 +90,7 @@ export function openQueues({ connection, onFault }: QueuesOptions): Queues {
       const worker = makeWorker(connection, runQueueName(runId), null, options);
       worker.on("error", onFault);
       const { concurrency: rowsInHand, lockMs } = options;
-      return closing(startRowWorker({ worker, process, rowsInHand, lockMs, onFault }));
+      return closing(startRowWorker({ worker, process, rowsInHand, lockMs, onFault, nowMs }));
     },
     requestFinish: async (runId) => {
       await controlQueue().add("finish-run", { runId }, { jobId: `finish-${runId}` });
@@ -100,7 +105,7 @@ export function openQueues({ connection, onFault }: QueuesOptions): Queues {
       const worker = makeWorker(
         connection,
         CONTROL_QUEUE,
-        (job, token) => obey(job, token, process, onFault),
+        (job, token) => obey(job, token, process, { onFault, nowMs }),
         options,
       );
       worker.on("error", onFault);
@@ -177,7 +182,7 @@ async function obey(
   job: Job,
   token: string | undefined,
   process: (job: Job) => Promise<JobVerdict>,
-  onFault: (error: Error) => void,
+  { onFault, nowMs }: Pick<QueuesOptions, "onFault" | "nowMs">,
 ): Promise<void> {
   let verdict: JobVerdict;
   try {
@@ -191,7 +196,7 @@ async function obey(
     await job.moveToWait(token);
     throw new WaitingError();
   }
-  await job.moveToDelayed(Date.now() + verdict.delayMs, token);
+  await job.moveToDelayed(Math.ceil(nowMs() + verdict.delayMs), token);
   throw new DelayedError();
 }
 

@@ -15,6 +15,8 @@ export interface RowWorkerOptions {
   rowsInHand: number;
   lockMs: number;
   onFault: (error: Error) => void;
+  /** What delays are counted from. */
+  nowMs: () => number;
 }
 
 /** How often an empty queue is asked for jobs. */
@@ -59,7 +61,7 @@ export function startRowWorker(options: RowWorkerOptions): QueueWorker {
     // Smaller from now on: rows that have their result would only be claimed in vain.
     if (left.length < jobRows.length) await job.updateData(encodeRows(left));
     if (delayMs <= 0) await job.moveToWait(token);
-    else await job.moveToDelayed(Date.now() + delayMs, token);
+    else await job.moveToDelayed(Math.ceil(options.nowMs() + delayMs), token);
   };
 
   const begin = (job: Job): void => {

@@ -2,6 +2,7 @@
 import type { Settings } from "../../config/settings.ts";
 import { haltRun, type Halted } from "../app/halt-run.ts";
 import { sweepUpTheDead } from "../app/presence.ts";
+import { readStoreTime } from "../app/store-time.ts";
 import { thisProcess } from "../app/process-identity.ts";
 import { systemClock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
@@ -28,7 +29,11 @@ export async function openControls(settings: Settings, onFault: (error: unknown)
   });
   const { store } = connection;
   await sweepUpTheDead(store, thisProcess());
-  const queues = openQueues({ connection: connection.queue, onFault });
+  const queues = openQueues({
+    connection: connection.queue,
+    onFault,
+    nowMs: await readStoreTime(store, systemClock),
+  });
   return {
     store,
     halt: (run, state, signal) =>

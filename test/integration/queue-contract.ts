@@ -6,7 +6,7 @@ import { ROWS_PER_JOB } from "../../src/queue/row-job.ts";
 
 export interface QueueUnderTest {
   /** Opens the port; each call as a process of its own would. */
-  open(onFault?: (error: Error) => void): Queues;
+  open(onFault?: (error: Error) => void, nowMs?: () => number): Queues;
   /** Adds a job that is not ours to a queue by its name. */
   addForeign(queue: string, name: string, data: unknown, id: string): Promise<void>;
   close(): Promise<void>;
@@ -142,6 +142,27 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
         expect(at - (delayed[index] ?? 0)).toBeGreaterThan(140);
       await queue.remove();
       await queue.close();
+    });
+
+    test("counts delays from the time that it is given, not from the machine's", async () => {
+      const runId = newRunId();
+      const late = under.open(undefined, () => Date.now() - 3_600_000);
+      const queue = late.runQueue(runId);
+      await queue.enqueue(rowJobs(1));
+      let tries = 0;
+      const worker = await late.workOn(
+        runId,
+        async () => {
+          tries += 1;
+          return tries === 1 ? { kind: "again", delayMs: 3_600_100 } : DONE;
+        },
+        OPTIONS,
+      );
+      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      expect(tries).toBe(2);
+      await worker.close();
+      await queue.remove();
+      await late.close();
     });
 
     test("puts back only those rows of a job that are to be tried again", async () => {

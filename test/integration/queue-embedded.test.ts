@@ -10,7 +10,8 @@ queueContract("the embedded store", async () => {
   const embedded = await openEmbedded({ directory: scratch.path("store") });
   const pool = embedded.pool as unknown as PgPool;
   return {
-    open: (onFault = () => undefined) => openQueues({ connection: { kind: "postgres", pool }, onFault }),
+    open: (onFault = () => undefined, nowMs = Date.now) =>
+      openQueues({ connection: { kind: "postgres", pool }, onFault, nowMs }),
     addForeign: async (name, job, data, jobId) => {
       const queue = new Queue(name, { connection: pool }, createPostgresBackend);
       await queue.add(job, data, { jobId });

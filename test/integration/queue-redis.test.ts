@@ -27,8 +27,9 @@ if (redis === undefined) {
       return client;
     };
     return {
-      open: (onFault = () => undefined) =>
+      open: (onFault = () => undefined, nowMs = Date.now) =>
         openQueues({
+          nowMs,
           connection: { kind: "redis", producer: connect(1), consumer: connect(null), prefix },
           onFault,
         }),
@@ -50,6 +51,7 @@ if (redis === undefined) {
     const producer = new Redis(server.url, { maxRetriesPerRequest: 1 });
     const consumer = new Redis(server.url, { maxRetriesPerRequest: null });
     const queues = openQueues({
+      nowMs: Date.now,
       connection: { kind: "redis", producer, consumer, prefix },
       onFault: () => undefined,
     });

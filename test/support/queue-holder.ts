@@ -11,6 +11,7 @@ const queues = openQueues({
     prefix,
   },
   onFault: () => undefined,
+  nowMs: Date.now,
 });
 await queues.workOn(runId, () => new Promise(() => undefined), {
   concurrency: 4,
