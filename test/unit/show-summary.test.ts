@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { renderRun, renderRuns } from "../../src/cli/show/runs-table.ts";
 import { renderSummary } from "../../src/cli/show/summary-text.ts";
+import { zeroCounts } from "../../src/core/status.ts";
 import { counts, draft, run, summary } from "./show-fixture.ts";
 import type { RunSummary } from "../../src/report/summary.ts";
 
@@ -185,6 +186,16 @@ describe("runs", () => {
       "
     `);
     expect(renderRuns([], look)).toBe("no runs\n");
+  });
+
+  test("are listed without the columns that are 0 in all of them", () => {
+    const usual = run({
+      runId: "20261122-211419-6043",
+      state: "finished",
+      counts: { ...zeroCounts(), added: 986, duplicate: 2, invalid: 12 },
+    });
+    const [head = ""] = renderRuns([usual], look).split("\n");
+    expect(head.split(/ +/)).toEqual("RUN STATE STARTED READ ADDED DUPLICATE ERRORS SOURCES".split(" "));
   });
 
   test("are shown one by one with all that is known", () => {

@@ -14,61 +14,59 @@ export interface RunsLook {
   nowMs: number;
 }
 
-const LEAST_SOURCE_COLUMNS = 12;
+const LEAST_SOURCE_COLUMNS = 8;
+
+interface Column {
+  title: string;
+  right: boolean;
+  cell: (run: Run, look: RunsLook) => string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: "RUN", right: false, cell: ({ runId }) => visible(runId) },
+  { title: "STATE", right: false, cell: ({ state }) => state },
+  { title: "STARTED", right: false, cell: ({ createdAt }, { nowMs }) => formatAge(nowMs - createdAt) },
+  { title: "READ", right: true, cell: ({ counts }) => formatCount(rowsRead(counts)) },
+  { title: "ADDED", right: true, cell: ({ counts }) => formatCount(counts.added) },
+  { title: "DUPLICATE", right: true, cell: ({ counts }) => formatCount(counts.duplicate) },
+  {
+    title: "ERRORS",
+    right: true,
+    cell: ({ counts }) => formatCount(counts.invalid + counts.rejected + counts.failed),
+  },
+  { title: "UNKNOWN", right: true, cell: ({ counts }) => formatCount(counts.unknown) },
+  { title: "LEFT", right: true, cell: ({ counts }) => formatCount(counts.queued + counts.unprocessed) },
+  {
+    title: "SOURCES",
+    right: false,
+    cell: ({ parent, sources }) => visible(parent === undefined ? sources.join(" ") : `rerun of ${parent}`),
+  },
+];
+/** Left out where they are 0 in every run: a screen of 80 columns has room for one or two of them. */
+const ONLY_IF_SOME: ReadonlySet<string> = new Set(["DUPLICATE", "ERRORS", "UNKNOWN", "LEFT"]);
 
 /** A line for each run, in the order given. The text ends in a line break. */
 export function renderRuns(runs: readonly Run[], look: RunsLook): string {
   if (runs.length === 0) return "no runs\n";
   const colors = colorsFor(look.color);
-  const head = [
-    "RUN",
-    "STATE",
-    "STARTED",
-    "READ",
-    "ADDED",
-    "DUPLICATE",
-    "ERRORS",
-    "UNKNOWN",
-    "LEFT",
-    "SOURCES",
-  ];
-  const cells = runs.map(({ runId, state, createdAt, counts, sources, parent }) => [
-    visible(runId),
-    state,
-    formatAge(look.nowMs - createdAt),
-    formatCount(rowsRead(counts)),
-    formatCount(counts.added),
-    formatCount(counts.duplicate),
-    formatCount(counts.invalid + counts.rejected + counts.failed),
-    formatCount(counts.unknown),
-    formatCount(counts.queued + counts.unprocessed),
-    visible(parent === undefined ? sources.join(" ") : `rerun of ${parent}`),
-  ]);
-  const last = head.length - 1;
-  const taken = head
-    .slice(0, last)
-    .map((title, column) => Math.max(title.length, ...cells.map((row) => displayWidth(row[column] ?? ""))))
+  const columns = COLUMNS.filter(
+    ({ title, cell }) => !ONLY_IF_SOME.has(title) || runs.some((run) => cell(run, look) !== "0"),
+  );
+  const taken = columns
+    .slice(0, -1)
+    .map(({ title, cell }) => Math.max(title.length, ...runs.map((run) => displayWidth(cell(run, look)))))
     .reduce((sum, width) => sum + width + 2, 0);
   const room = Math.max(LEAST_SOURCE_COLUMNS, look.columns - taken);
-  const painted = runs.map((run, index) =>
-    (cells[index] ?? []).map((cell, column) => {
-      if (column === 1) return paintState(colors, run.state)(cell);
-      return column === last ? fit(cell, room) : cell;
+  const painted = runs.map((run) =>
+    columns.map(({ title, cell }) => {
+      const text = cell(run, look);
+      if (title === "STATE") return paintState(colors, run.state)(text);
+      return title === "SOURCES" ? fit(text, room) : text;
     }),
   );
-  const right = [
-    "left",
-    "left",
-    "left",
-    "right",
-    "right",
-    "right",
-    "right",
-    "right",
-    "right",
-    "left",
-  ] as const;
-  return `${alignedColumns(painted, { head: head.map((title) => colors.dim(title)), align: right }).join("\n")}\n`;
+  const head = columns.map(({ title }) => colors.dim(title));
+  const align = columns.map(({ right }) => (right ? "right" : "left"));
+  return `${alignedColumns(painted, { head, align }).join("\n")}\n`;
 }
 
 /** The runs that a run's rows came from, nearest first, and those that tried its rows again. */
