@@ -6,6 +6,6 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     fileParallelism: true,
-    maxWorkers: 3,
+    maxWorkers: 4,
   },
 });
