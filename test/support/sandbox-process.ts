@@ -1,6 +1,7 @@
-/** The sandbox as `traceload sandbox` on a free port: what it recorded is what the other commands are judged by. */
+/** The sandbox on a free port, as `traceload sandbox` would run it: what it recorded is what the other commands are judged by. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import type { SandboxStats } from "../../src/sandbox/control.ts";
 import { parseLogEvent } from "../../src/sandbox/log-event.ts";
 import type { Scene } from "./scene.ts";
@@ -28,12 +29,14 @@ export interface SandboxProcess {
   addFaults(script: readonly Record<string, unknown>[], options?: { replace: boolean }): Promise<void>;
 }
 
+const PROGRAM = fileURLToPath(new URL("sandbox-program.ts", import.meta.url));
+
 export async function startSandboxProcess(
   scene: Scene,
   flags: readonly string[] = [],
 ): Promise<SandboxProcess> {
   const recordFile = path.join(scene.directory, "sandbox-record.ndjson");
-  const sandbox = scene.start(["sandbox", "--record", recordFile, ...flags]);
+  const sandbox = scene.start(["--record", recordFile, ...flags], { program: PROGRAM });
   await sandbox.until(() => sandbox.stdout().includes("\n"));
   const url = sandbox.stdout().trim();
   const ask = async (name: string, body?: unknown): Promise<unknown> => {

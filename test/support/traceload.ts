@@ -34,6 +34,8 @@ export interface SpawnOptions {
   /** Beside the path and a key; undefined takes a variable away. Nothing else of this process's own is handed down. */
   env?: Readonly<Record<string, string | undefined>>;
   stdin?: string | Buffer;
+  /** A program to start in the command's place. */
+  program?: string;
 }
 
 const POLL_MS = 15;
@@ -41,7 +43,7 @@ const POLL_MS = 15;
 /** Starts `traceload` with these arguments. */
 export function startTraceload(args: readonly string[], options: SpawnOptions): Traceload {
   const environment = { ...inherited(), PROMPTLAYER_API_KEY: TEST_KEY, ...options.env };
-  const child = spawn("node", [LAUNCHER, ...args], {
+  const child = spawn("node", [options.program ?? LAUNCHER, ...args], {
     cwd: options.cwd,
     env: environment,
     stdio: ["pipe", "pipe", "pipe"],
