@@ -92,7 +92,8 @@ class GroupVerification {
 
   async run(): Promise<GroupFinding> {
     const { mode } = this.#request;
-    let searched = false;
+    // Single rows are looked for once, and once more when nothing can arrive any more: only then is "not there" final.
+    let searched: "no" | "early" | "finally" = "no";
     let figures: Figures = {
       draftDatasetId: undefined,
       baseline: undefined,
@@ -104,8 +105,8 @@ class GroupVerification {
       const look = await this.#reader.hold(() => this.#look());
       switch (look.kind) {
         case "over": {
-          const mayFind = look.draft !== undefined && mode !== "look" && !searched;
-          searched = true;
+          const mayFind = mode !== "look" && searched === "no";
+          if (mayFind) searched = "early";
           if (look.draft !== undefined && mayFind && (await this.#findLanded(look.draft)) > 0) break;
           return this.#finding(look.verdict, look.figures);
         }
@@ -119,8 +120,11 @@ class GroupVerification {
           break;
         case "unclear": {
           figures = look.figures;
-          if (mode === "look" || searched) return this.#held(look);
-          searched = true;
+          const quiet = look.quietInMs === 0;
+          if (mode === "look" || searched === "finally" || (searched === "early" && !quiet)) {
+            return this.#held(look);
+          }
+          searched = quiet ? "finally" : "early";
           const reason = await this.#search(look);
           if (reason !== undefined) return this.#held(look, reason);
           break;

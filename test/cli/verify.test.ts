@@ -11,7 +11,7 @@ import { TEST_KEY } from "../support/traceload.ts";
 const ROWS = 120;
 /** Five that land without a word, and five that do not. */
 const FAULTS = ["--fault=503-after-apply@10..14", "--fault=close-before-apply@30..34"];
-const TIMES = ["--timeout=1s", "--send-window=500ms", "--horizon=500ms", "--retry-base=50ms"];
+const TIMES = ["--timeout=1s", "--send-window=500ms", "--horizon=1s", "--retry-base=50ms"];
 const redis = await findRedis("verifying", { restartable: true });
 
 interface Stage {
