@@ -409,9 +409,7 @@ function sendingOptions(settings: Settings, target: Target): Omit<RunOptions, "s
     graceMs: settings.grace,
     onUnknown: settings.onUnknown,
     onDraftChange: settings.onDraftChange,
-    ...(maxErrors === undefined
-      ? {}
-      : { maxErrors: JSON.parse(JSON.stringify(maxErrors)) as RunOptions["maxErrors"] }),
+    ...(maxErrors === undefined ? {} : { maxErrors }),
     limiter: target.limiter,
   };
 }

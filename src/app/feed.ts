@@ -3,7 +3,7 @@
  * stays as small as it is while sources are read. For rows lost with a process, and for runs that are carried on.
  */
 import type { RowJob, RunQueue } from "../core/queue.ts";
-import { rowKey, type RowKey } from "../core/row.ts";
+import { rowKey, type RowKey, rowOfTexts, type RowTexts } from "../core/row.ts";
 import type { Run, Store, StoredRow } from "../core/store.ts";
 import { rowJob } from "./producer.ts";
 
@@ -80,13 +80,6 @@ async function rowsSending(
 }
 
 /** The key of a stored row that is not invalid. */
-export function storedRowKey(
-  origin: string,
-  row: Pick<StoredRow, "datasetGroupId" | "traceId" | "spanId">,
-): RowKey {
-  return rowKey(origin, {
-    datasetGroupId: Number(row.datasetGroupId),
-    traceId: row.traceId,
-    spanId: row.spanId === "" ? undefined : row.spanId,
-  });
+export function storedRowKey(origin: string, row: RowTexts): RowKey {
+  return rowKey(origin, rowOfTexts(row));
 }

@@ -5,9 +5,10 @@
  */
 import type { RunQueue } from "../core/queue.ts";
 import { ACTIVE_STATES, RUNNING_STATES, rowsRead, type StatusCounts, zeroCounts } from "../core/status.ts";
-import type { Run, RunChange, Store, StoredRow } from "../core/store.ts";
+import type { Run, RunChange, Store } from "../core/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Feed, startFeed, storedRowKey } from "./feed.ts";
+import { PAGE_ROWS, rowPages } from "./row-pages.ts";
 import type { Verifier } from "./verify.ts";
 import { makeRounds, rowsToSend } from "./verify-rounds.ts";
 
@@ -21,7 +22,7 @@ export interface FinisherOptions {
   /** Rows waiting in the queue, at most, when rows without a job are queued; default 10,000. */
   highWaterRows?: number;
   /** Stop the run when it has more bad rows than this, or a greater share of the settled ones. */
-  maxErrors: { rows: number | undefined; percent: number | undefined } | undefined;
+  maxErrors: { rows?: number | undefined; percent?: number | undefined } | undefined;
   /** Counts that `maxErrors` does not look at: those of a run that is carried on, from before. */
   errorsSince?: StatusCounts;
   /** How the server is asked before the run ends; undefined: it is not. */
@@ -44,7 +45,6 @@ export interface Finisher {
   close(): Promise<void>;
 }
 
-const PAGE_ROWS = 1_000;
 const HIGH_WATER_ROWS = 10_000;
 /** `--max-errors 5%` says nothing about a run's first few rows. */
 const MIN_SETTLED_FOR_PERCENT = 100;
@@ -144,29 +144,16 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     if (run.state === "finished") return true;
     if (run.counts.queued > 0) {
       await store.sweep();
-      await eachQueuedPage(async (rows) => {
-        await store.markUnprocessed(
-          runId,
-          rows.map((row) => ({ row: row.row, key: storedRowKey(run.origin, row) })),
-        );
-      });
+      for await (const rows of rowPages(store, runId, ["queued"])) {
+        const places = rows.map((row) => ({ row: row.row, key: storedRowKey(run.origin, row) }));
+        await store.markUnprocessed(runId, places);
+      }
       const after = await store.getRun(runId);
       if (after !== undefined && after.counts.queued > 0) return false;
     }
     if (!(await onQueue(() => queue.remove()))) return false;
     await store.changeRun(runId, { finished: true });
     return true;
-  };
-
-  const eachQueuedPage = async (act: (rows: StoredRow[]) => Promise<void>) => {
-    let fromRow = 1;
-    for (;;) {
-      const rows = await store.readRows(runId, { fromRow, limit: PAGE_ROWS, statuses: ["queued"] });
-      const last = rows.at(-1);
-      if (last === undefined) return;
-      await act(rows);
-      fromRow = last.row + 1;
-    }
   };
 
   return {

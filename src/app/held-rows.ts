@@ -3,8 +3,7 @@ import { TraceloadError } from "../core/errors.ts";
 import { rowsRead } from "../core/status.ts";
 import type { NewRow, Run, Store, StoredRow } from "../core/store.ts";
 import type { HeldRows } from "./producer.ts";
-
-const PAGE_ROWS = 1_000;
+import { PAGE_ROWS, rowPages } from "./row-pages.ts";
 
 /**
  * Rows are known by their numbers: the sources are as they were. Throws `source_changed` at the first row that is not
@@ -47,14 +46,11 @@ export function heldByContent(store: Pick<Store, "readRows">, run: Run): HeldRow
   let highest = 0;
   const readAll = async (): Promise<Set<string>> => {
     const all = new Set<string>();
-    for (let fromRow = 1; ;) {
-      const page = await store.readRows(run.runId, { fromRow, limit: PAGE_ROWS });
-      const last = page.at(-1);
-      if (last === undefined) return all;
+    for await (const page of rowPages(store, run.runId)) {
       for (const row of page) all.add(identity(row));
-      highest = last.row;
-      fromRow = last.row + 1;
+      highest = page.at(-1)?.row ?? highest;
     }
+    return all;
   };
   return {
     withoutHeld: async (rows) => {

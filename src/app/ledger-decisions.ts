@@ -1,6 +1,6 @@
 /** A person decides rows: whether they are in the draft. The ledger is told, and the results of all runs follow. */
 import { TraceloadError } from "../core/errors.ts";
-import { groupKey, rowKey, type GroupKey, type Row, type RowKey } from "../core/row.ts";
+import { groupKey, rowKey, rowOfTexts, type GroupKey, type Row, type RowKey } from "../core/row.ts";
 import type { OpenedSources, SourceRow } from "../core/source.ts";
 import type { RunState } from "../core/status.ts";
 import type { EntryState, LedgerEntry, LedgerNote, Store } from "../core/store.ts";
@@ -174,9 +174,5 @@ function keyedRow(row: SourceRow, origin: string, names: readonly string[]): Key
       next: "mend or remove that line: a decision is about rows that can be told for sure",
     });
   }
-  return keyed(origin, {
-    datasetGroupId: Number(row.datasetGroupId),
-    traceId: row.traceId,
-    spanId: row.spanId === "" ? undefined : row.spanId,
-  });
+  return keyed(origin, rowOfTexts(row));
 }

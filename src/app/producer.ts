@@ -2,7 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { RowJob, RunQueue } from "../core/queue.ts";
 import { TraceloadError } from "../core/errors.ts";
-import { rowKey, type Row, type RowKey } from "../core/row.ts";
+import { rowKey, rowOfTexts, type Row, type RowKey, type RowTexts } from "../core/row.ts";
 import type { OpenedSources, SourceRow } from "../core/source.ts";
 import type { LedgerEntry, NewRow, Store } from "../core/store.ts";
 
@@ -79,11 +79,7 @@ export function requireGroups(batch: readonly SourceRow[]): void {
 /** The valid row in a source row; undefined when it is invalid. */
 export function validRow(row: SourceRow): Row | undefined {
   if (row.invalid !== undefined) return undefined;
-  return {
-    datasetGroupId: Number(row.datasetGroupId),
-    traceId: row.traceId,
-    spanId: row.spanId === "" ? undefined : row.spanId,
-  };
+  return rowOfTexts(row);
 }
 
 export function newRow(origin: string, sourceRow: SourceRow, row: number): NewRow {
@@ -119,17 +115,8 @@ export async function markKnown(store: Pick<Store, "lookup">, rows: readonly New
   }
 }
 
-export function rowJob(
-  row: Pick<NewRow, "row" | "datasetGroupId" | "traceId" | "spanId">,
-  generation: number,
-): RowJob {
-  return {
-    row: row.row,
-    generation,
-    datasetGroupId: Number(row.datasetGroupId),
-    traceId: row.traceId,
-    spanId: row.spanId === "" ? undefined : row.spanId,
-  };
+export function rowJob(row: RowTexts & { row: number }, generation: number): RowJob {
+  return { row: row.row, generation, ...rowOfTexts(row) };
 }
 
 /** The queue fails fast while its server is away. Repeating a whole batch is safe: jobs that are there are kept. */

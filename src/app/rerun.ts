@@ -6,6 +6,7 @@ import type { Run, Store, StoredRow } from "../core/store.ts";
 import { storedRowKey } from "./feed.ts";
 import type { GroupLocks } from "./group-locks.ts";
 import type { RerunSelection } from "./reading-options.ts";
+import { rowPages } from "./row-pages.ts";
 import { forgetUnknown } from "./verify-resend.ts";
 
 export interface RerunParts {
@@ -23,8 +24,6 @@ export interface RerunRequest {
   ownSeq: number | undefined;
 }
 
-const PAGE_ROWS = 1_000;
-
 /**
  * The selected rows in row order, a page at a time. Rows that the ledger calls added are not among them: somebody has
  * added them meanwhile.
@@ -36,11 +35,7 @@ export async function* selectRows(
   const { statuses, code, match, limit } = selection;
   const sought = match?.toLowerCase();
   let left = limit ?? Number.POSITIVE_INFINITY;
-  for (let fromRow = 1; left > 0;) {
-    const page = await store.readRows(parent.runId, { fromRow, limit: PAGE_ROWS, statuses });
-    const last = page.at(-1);
-    if (last === undefined) return;
-    fromRow = last.row + 1;
+  for await (const page of rowPages(store, parent.runId, statuses)) {
     const wanted = page.filter(
       (row) =>
         (reported === undefined || reported.has(row.row)) &&
@@ -50,6 +45,7 @@ export async function* selectRows(
     const rows = (await notAdded(store, parent, wanted, ownSeq)).slice(0, left);
     left -= rows.length;
     if (rows.length > 0) yield rows;
+    if (left <= 0) return;
   }
 }
 

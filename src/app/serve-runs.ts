@@ -49,10 +49,9 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
     if (entry === undefined) {
       const queue = queues.runQueue(runId);
       const { maxErrors } = parseRunOptions(runId, run.options);
-      const limits = maxErrors && { rows: maxErrors.rows, percent: maxErrors.percent };
       const { makeVerifier } = parts;
       const verifying = makeVerifier === undefined ? {} : { verifying: { makeVerifier, clock } };
-      const finisher = makeFinisher({ store, queue, runId, maxErrors: limits, onFault, ...verifying });
+      const finisher = makeFinisher({ store, queue, runId, maxErrors, onFault, ...verifying });
       const close = async () => {
         await finisher.close();
         await queue.close();

@@ -9,7 +9,7 @@ import type { Clock } from "../core/clock.ts";
 import { RESENT_WARNING } from "../core/warnings.ts";
 import { storedRowKey } from "./feed.ts";
 import type { GroupLocks } from "./group-locks.ts";
-import { pagesOf } from "./verify-search.ts";
+import { rowPages } from "./row-pages.ts";
 
 export interface ResendParts {
   store: Pick<
@@ -31,7 +31,7 @@ export async function resendUnknown(parts: ResendParts, signal: AbortSignal): Pr
   if (seen === undefined || seen.counts.unknown === 0 || seen.warnings.includes(RESENT_WARNING)) return 0;
   await store.changeRun(run.runId, { warning: RESENT_WARNING });
   const keys = new Map<GroupKey, RowKey[]>();
-  for await (const rows of pagesOf(store, run.runId, "unknown")) {
+  for await (const rows of rowPages(store, run.runId, ["unknown"])) {
     for (const row of rows) {
       const group = groupKey(run.origin, Number(row.datasetGroupId));
       const known = keys.get(group) ?? [];

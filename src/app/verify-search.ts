@@ -4,9 +4,10 @@
  * all is found out on rows that are known to be there.
  */
 import type { Api, ApiAnswer, FoundRows } from "../core/api.ts";
-import type { Row, RowKey } from "../core/row.ts";
-import type { Run, Store, StoredRow } from "../core/store.ts";
+import { rowOfTexts, type Row, type RowKey } from "../core/row.ts";
+import type { Run, Store } from "../core/store.ts";
 import { storedRowKey } from "./feed.ts";
+import { rowPages } from "./row-pages.ts";
 import type { Ask } from "./verify-asking.ts";
 
 export interface SearchParts {
@@ -44,9 +45,9 @@ export async function rowsInDoubt(
   const found = new Map<RowKey, Row>();
   const runs = await store.listRuns();
   for (const run of runs.filter(({ origin, counts }) => origin === group.origin && counts.unknown > 0)) {
-    for await (const rows of pagesOf(store, run.runId, "unknown")) {
+    for await (const rows of rowPages(store, run.runId, ["unknown"])) {
       for (const stored of rows) {
-        const row = rowOf(stored);
+        const row = rowOfTexts(stored);
         if (row.datasetGroupId !== group.datasetGroupId) continue;
         found.set(storedRowKey(run.origin, stored), row);
         if (found.size >= limit) return asList(found);
@@ -136,26 +137,8 @@ async function samples(
   return page
     .filter((row) => row.draftDatasetId === draft.draftDatasetId)
     .toSorted((a, b) => (b.finishedAt ?? 0) - (a.finishedAt ?? 0))
-    .map(rowOf)
+    .map(rowOfTexts)
     .filter((row) => row.datasetGroupId === draft.datasetGroupId);
-}
-
-export async function* pagesOf(
-  store: Pick<Store, "readRows">,
-  runId: string,
-  status: StoredRow["status"],
-): AsyncGenerator<StoredRow[], void, undefined> {
-  for (let fromRow = 1; ;) {
-    const rows = await store.readRows(runId, { fromRow, limit: PAGE_ROWS, statuses: [status] });
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield rows;
-    fromRow = last.row + 1;
-  }
-}
-
-function rowOf({ datasetGroupId, traceId, spanId }: StoredRow): Row {
-  return { datasetGroupId: Number(datasetGroupId), traceId, spanId: spanId === "" ? undefined : spanId };
 }
 
 function asList(found: ReadonlyMap<RowKey, Row>): DoubtfulRow[] {

@@ -12,7 +12,7 @@ import type { OnUnknown } from "./run-options.ts";
 import type { Ask } from "./verify-asking.ts";
 import { verifyGroup, type GroupFinding, type VerifyGroupRequest } from "./verify-group.ts";
 import { resendUnknown } from "./verify-resend.ts";
-import { pagesOf } from "./verify-search.ts";
+import { rowPages } from "./row-pages.ts";
 
 export interface VerifierParts {
   store: Pick<
@@ -142,7 +142,7 @@ export async function reconcileRun(
   run: Pick<Run, "runId" | "origin">,
 ): Promise<number> {
   let changed = 0;
-  for await (const rows of pagesOf(store, run.runId, "unknown")) {
+  for await (const rows of rowPages(store, run.runId, ["unknown"])) {
     const keyed = rows.map((row): { row: number; key: RowKey } => ({
       row: row.row,
       key: storedRowKey(run.origin, row),
@@ -155,7 +155,7 @@ export async function reconcileRun(
 /** The groups that rows of the run are unknown in, and those whose draft was looked up for the run. */
 async function groupsOf({ store, run }: VerifierParts): Promise<number[]> {
   const found = new Set<number>();
-  for await (const rows of pagesOf(store, run.runId, "unknown")) {
+  for await (const rows of rowPages(store, run.runId, ["unknown"])) {
     for (const { datasetGroupId } of rows) found.add(Number(datasetGroupId));
     if (found.size >= MAX_GROUPS) break;
   }
@@ -167,7 +167,7 @@ async function groupsOf({ store, run }: VerifierParts): Promise<number[]> {
     if (!found.has(datasetGroupId)) candidates.add(datasetGroupId);
   }
   // Other runs may have looked drafts up meanwhile: only groups that this run added to are its own.
-  for await (const rows of pagesOf(store, run.runId, "added")) {
+  for await (const rows of rowPages(store, run.runId, ["added"])) {
     if (candidates.size === 0 || found.size >= MAX_GROUPS) break;
     for (const row of rows) {
       const datasetGroupId = Number(row.datasetGroupId);

@@ -1,8 +1,9 @@
 /** Conducting a run for a person: progress and notes while it goes on, its report and summary at the end. */
-import type { TraceloadError } from "../core/errors.ts";
+import { TraceloadError } from "../core/errors.ts";
 import type { Run } from "../core/store.ts";
 import type { RunSummary } from "../report/summary.ts";
 import {
+  openTarget,
   openWorkplace,
   type Progress,
   type RunEnd,
@@ -36,6 +37,29 @@ export interface Conduct {
   judge?(summary: RunSummary, end: RunEnd): void;
   /** Stands in for the exit code that the run's own end means. */
   exitCodeOf?(summary: RunSummary): number;
+}
+
+/** Resolves with what `act` does; the target is open meanwhile. */
+export async function withTarget(
+  session: Session,
+  act: (target: Target) => Promise<number>,
+): Promise<number> {
+  const target = await openTarget(session.loaded, session.environment);
+  try {
+    return await act(target);
+  } finally {
+    await target.close();
+  }
+}
+
+/** Rows of an embedded store cannot be left to workers. Throws `wrong_usage`. */
+export function refuseToDetach({ loaded: { settings } }: Session): void {
+  if (!settings.detach || !settings.store.startsWith("pglite:")) return;
+  throw new TraceloadError(
+    "wrong_usage",
+    "--detach needs a store that workers can reach; the embedded one belongs to this process",
+    { next: "add --store redis://host:6379, or leave --detach out" },
+  );
 }
 
 /** Opens the store, and resolves with the exit code when the report is written. */

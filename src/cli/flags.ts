@@ -15,6 +15,30 @@ export const GLOBAL_SETTINGS = [
   "color",
 ] as const satisfies SettingName[];
 
+/** Flags of commands that send rows. */
+export const SENDING_SETTINGS = [
+  "rate",
+  "concurrency",
+  "timeout",
+  "horizon",
+  "maxAttempts",
+  "maxErrors",
+  "grace",
+  "onUnknown",
+  "onDraftChange",
+] as const satisfies SettingName[];
+
+/** Hidden flags of commands that send rows: times that are set to seconds in tests. */
+export const PROTOCOL_SETTINGS = [
+  "sendWindow",
+  "leaseTtl",
+  "lockTime",
+  "stalledCheck",
+  "sweepInterval",
+  "retryBase",
+  "retryCap",
+] as const satisfies SettingName[];
+
 const GROUP_TITLES = {
   input: "Input:",
   sending: "Sending:",

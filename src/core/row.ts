@@ -9,6 +9,18 @@ export interface Row {
   spanId: string | undefined;
 }
 
+/** A row's identity as sources and stores hold it: in texts, and without a span an empty one. */
+export interface RowTexts {
+  datasetGroupId: string;
+  traceId: string;
+  spanId: string;
+}
+
+/** The row that texts name which were found to be good. */
+export function rowOfTexts({ datasetGroupId, traceId, spanId }: RowTexts): Row {
+  return { datasetGroupId: Number(datasetGroupId), traceId, spanId: spanId === "" ? undefined : spanId };
+}
+
 /** 32 lowercase hex digits: the first 16 bytes of a SHA-256 over content, never over a position. */
 export type RowKey = string & { readonly __brand: "RowKey" };
 

@@ -11,7 +11,6 @@ import {
   newRun,
   openSources,
   openStoreIfThere,
-  openTarget,
   runIdOf,
   sourceOptions,
   spooled,
@@ -21,7 +20,8 @@ import {
 import type { OpenedSources } from "../../core/source.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
-import { conduct } from "../conduct.ts";
+import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
+import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 import { globalArguments, hasPassword, importFlags, nothingToRead, printSummary } from "../run-summary.ts";
 import type { Session } from "../session.ts";
 
@@ -44,28 +44,14 @@ export const importCommand: Command = {
     "limit",
     "allowEmpty",
     "dryRun",
-    "rate",
-    "concurrency",
-    "timeout",
-    "horizon",
-    "maxAttempts",
-    "maxErrors",
-    "grace",
-    "onUnknown",
-    "onDraftChange",
+    ...SENDING_SETTINGS,
     "runId",
     "fresh",
     "acceptChangedSource",
     "detach",
     "sandbox",
     "reportDir",
-    "sendWindow",
-    "leaseTtl",
-    "lockTime",
-    "stalledCheck",
-    "sweepInterval",
-    "retryBase",
-    "retryCap",
+    ...PROTOCOL_SETTINGS,
     "retention",
     "highWater",
     "sandboxRecord",
@@ -78,31 +64,16 @@ export const importCommand: Command = {
   run: async (session, argv) => {
     const { settings } = session.loaded;
     const files = argv["files"] as string[];
-    if (settings.detach && settings.store.startsWith("pglite:")) {
-      throw new TraceloadError(
-        "wrong_usage",
-        "--detach needs a store that workers can reach; the embedded one belongs to this process",
-        {
-          next: "add --store redis://host:6379, or leave --detach out",
-        },
-      );
-    }
-    const target = await openTarget(session.loaded, session.environment);
-    try {
+    refuseToDetach(session);
+    return withTarget(session, async (target) => {
       if (settings.dryRun) {
-        return await planImport(
-          session,
-          target,
-          await openSources(files, sourceOptions(settings), { stdin }),
-        );
+        return planImport(session, target, await openSources(files, sourceOptions(settings), { stdin }));
       }
       const runId = runIdOf(settings);
       const copied = spooled(stdin, spoolFile(settings, runId), session.signal);
       const sources = await openSources(files, sourceOptions(settings), { stdin: copied });
-      return await sendImport(session, target, { runId, sources });
-    } finally {
-      await target.close();
-    }
+      return sendImport(session, target, { runId, sources });
+    });
   },
 };
 

@@ -1,6 +1,6 @@
 /** `traceload ledger get`: what is known of one row. */
 import { TraceloadError } from "../../core/errors.ts";
-import type { Row, RowKey } from "../../core/row.ts";
+import { rowOfTexts, type Row, type RowKey } from "../../core/row.ts";
 import { apparentState } from "../../core/status.ts";
 import { isoTime, reportRecord, reportRow } from "../../report/columns.ts";
 import { printableJson } from "../../report/rows-text.ts";
@@ -76,7 +76,7 @@ function readWanted(session: Session, argv: Readonly<Record<string, unknown>>): 
 /** What a person would type now. A row that is named by its key alone is known by its result, if that is kept. */
 function nextCommands(session: Session, { entry, run, result }: EntryView, named: Row | undefined): string[] {
   if (entry === undefined) return [];
-  const row = named ?? (result === undefined ? undefined : rowOfResult(result));
+  const row = named ?? (result === undefined ? undefined : rowOfTexts(result));
   const ofRun = (command: string) => (run === undefined ? [] : [nextCommand(session, [command, run.runId])]);
   switch (entry.state) {
     case "sending":
@@ -104,10 +104,6 @@ function nextCommands(session: Session, { entry, run, result }: EntryView, named
     default:
       return entry.state satisfies never;
   }
-}
-
-function rowOfResult({ datasetGroupId, traceId, spanId }: NonNullable<EntryView["result"]>): Row {
-  return { datasetGroupId: Number(datasetGroupId), traceId, spanId: spanId === "" ? undefined : spanId };
 }
 
 function asJson({ key, entry, run, result, notes }: EntryView, row: Row | undefined, next: string[]) {

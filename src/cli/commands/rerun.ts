@@ -8,7 +8,7 @@ import {
   findParent,
   newRerun,
   openStoreIfThere,
-  openTarget,
+  parseRunOptions,
   requireOrigin,
   RERUN_STATUSES,
   type RerunSelection,
@@ -16,7 +16,8 @@ import {
   runIdOf,
 } from "../../wire.ts";
 import type { Command } from "../command.ts";
-import { conduct } from "../conduct.ts";
+import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
+import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 import type { Session } from "../session.ts";
 import { renderSelection } from "../show/selection-text.ts";
 
@@ -32,26 +33,12 @@ export const rerunCommand: Command = {
   settings: [
     "limit",
     "dryRun",
-    "rate",
-    "concurrency",
-    "timeout",
-    "horizon",
-    "maxAttempts",
-    "maxErrors",
-    "grace",
-    "onUnknown",
-    "onDraftChange",
+    ...SENDING_SETTINGS,
     "runId",
     "detach",
     "sandbox",
     "reportDir",
-    "sendWindow",
-    "leaseTtl",
-    "lockTime",
-    "stalledCheck",
-    "sweepInterval",
-    "retryBase",
-    "retryCap",
+    ...PROTOCOL_SETTINGS,
     "highWater",
     "sandboxRecord",
   ],
@@ -80,15 +67,10 @@ export const rerunCommand: Command = {
 async function sendRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {
   const { loaded, signal } = session;
   const { settings, origins } = loaded;
-  if (settings.detach && settings.store.startsWith("pglite:")) {
-    throw new TraceloadError("wrong_usage", "--detach needs a store that workers can reach", {
-      next: "add --store redis://host:6379, or leave --detach out",
-    });
-  }
-  const target = await openTarget(loaded, session.environment);
-  try {
+  refuseToDetach(session);
+  return withTarget(session, async (target) => {
     const warnings = await checkTarget(target, undefined, signal);
-    return await conduct(session, target, {
+    return conduct(session, target, {
       warnings,
       readShare: () => undefined,
       importArguments: undefined,
@@ -103,8 +85,7 @@ async function sendRerun(session: Session, wanted: string, chosen: RerunSelectio
         const resent = selection.statuses.includes("unknown") ? [MAY_ADD_TWICE] : [];
         for (const warning of resent) note(`warning: ${warning}`);
         const run = newRerun(loaded, target, { runId: runIdOf(settings), parent, selection });
-        const limit = run.options["maxErrors"] as RerunLimit | undefined;
-        const own = limit && { rows: limit.rows, percent: limit.percent };
+        const { maxErrors: own } = parseRunOptions(parent.runId, parent.options);
         return workplace.importRun(
           {
             run,
@@ -119,14 +100,7 @@ async function sendRerun(session: Session, wanted: string, chosen: RerunSelectio
         );
       },
     });
-  } finally {
-    await target.close();
-  }
-}
-
-interface RerunLimit {
-  rows?: number;
-  percent?: number;
+  });
 }
 
 async function planRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {

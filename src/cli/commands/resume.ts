@@ -3,13 +3,13 @@ import {
   checkTarget,
   findResumable,
   givenOptions,
-  openTarget,
   parseRunOptions,
   requireOrigin,
   sourcesOfRun,
 } from "../../wire.ts";
 import type { Command } from "../command.ts";
-import { conduct } from "../conduct.ts";
+import { conduct, withTarget } from "../conduct.ts";
+import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 
 export const resumeCommand: Command = {
   usage: "resume [run]",
@@ -17,24 +17,10 @@ export const resumeCommand: Command = {
   positional: { name: "run", describe: "the run's id, or latest: the newest that can be", many: false },
   settings: [
     "acceptChangedSource",
-    "rate",
-    "concurrency",
-    "timeout",
-    "horizon",
-    "maxAttempts",
-    "maxErrors",
-    "grace",
-    "onUnknown",
-    "onDraftChange",
+    ...SENDING_SETTINGS,
     "sandbox",
     "reportDir",
-    "sendWindow",
-    "leaseTtl",
-    "lockTime",
-    "stalledCheck",
-    "sweepInterval",
-    "retryBase",
-    "retryCap",
+    ...PROTOCOL_SETTINGS,
     "highWater",
     "sandboxRecord",
   ],
@@ -45,11 +31,10 @@ export const resumeCommand: Command = {
   run: async (session, argv) => {
     const { loaded, signal } = session;
     const { settings, origins } = loaded;
-    const target = await openTarget(loaded, session.environment);
-    try {
+    return withTarget(session, async (target) => {
       const warnings = await checkTarget(target, undefined, signal);
       let readShare: () => number | undefined = () => undefined;
-      return await conduct(session, target, {
+      return conduct(session, target, {
         warnings,
         readShare: () => readShare(),
         importArguments: undefined,
@@ -60,8 +45,7 @@ export const resumeCommand: Command = {
           const sources = await sourcesOfRun(workplace, run, settings.acceptChangedSource);
           if (sources !== undefined) readShare = () => sources.opened.readShare();
           note(`carrying on run ${run.runId}`);
-          const { maxErrors: limit } = parseRunOptions(run.runId, run.options);
-          const own = limit && { rows: limit.rows, percent: limit.percent };
+          const { maxErrors: own } = parseRunOptions(run.runId, run.options);
           const request = {
             run,
             sources,
@@ -76,8 +60,6 @@ export const resumeCommand: Command = {
           if (fault !== undefined && counts.read === 0) throw fault;
         },
       });
-    } finally {
-      await target.close();
-    }
+    });
   },
 };

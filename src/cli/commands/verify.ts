@@ -1,8 +1,8 @@
 /** `traceload verify`: settles the unknown rows of a run by asking the server. */
 import { EXIT_CODES } from "../../report/exit-code.ts";
-import { checkTarget, openTarget, requireOrigin } from "../../wire.ts";
+import { checkTarget, requireOrigin } from "../../wire.ts";
 import type { Command } from "../command.ts";
-import { conduct } from "../conduct.ts";
+import { conduct, withTarget } from "../conduct.ts";
 
 export const verifyCommand: Command = {
   usage: "verify [run]",
@@ -36,10 +36,9 @@ export const verifyCommand: Command = {
   ],
   run: async (session, argv) => {
     const { loaded, signal } = session;
-    const target = await openTarget(loaded, session.environment);
-    try {
+    return withTarget(session, async (target) => {
       const warnings = await checkTarget(target, undefined, signal);
-      return await conduct(session, target, {
+      return conduct(session, target, {
         warnings,
         readShare: () => undefined,
         importArguments: undefined,
@@ -54,8 +53,6 @@ export const verifyCommand: Command = {
         exitCodeOf: ({ exitCode, counts }) =>
           counts.unknown > 0 && session.received() === undefined ? EXIT_CODES.unknownRows : exitCode,
       });
-    } finally {
-      await target.close();
-    }
+    });
   },
 };

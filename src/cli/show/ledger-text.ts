@@ -1,5 +1,5 @@
 /** An entry of the ledger, and what became of decisions, as people read them. */
-import type { Row } from "../../core/row.ts";
+import { rowOfTexts, type Row } from "../../core/row.ts";
 import { apparentState } from "../../core/status.ts";
 import type { LedgerEntry } from "../../core/store.ts";
 import type { DecidedRows, Decision, EntryView, FollowedRun } from "../../wire/ledger.ts";
@@ -94,7 +94,8 @@ export function formatGroups(count: number): string {
 function rowText(row: Row | undefined, result: EntryView["result"]): string {
   if (row !== undefined) return rowName(row.datasetGroupId, row.traceId, row.spanId);
   if (result === undefined) return "Row of that key";
-  return rowName(result.datasetGroupId, result.traceId, result.spanId === "" ? undefined : result.spanId);
+  const { datasetGroupId, traceId, spanId } = rowOfTexts(result);
+  return rowName(datasetGroupId, traceId, spanId);
 }
 
 function rowName(group: number | string, traceId: string, spanId: string | undefined): string {
