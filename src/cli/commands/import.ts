@@ -18,7 +18,6 @@ import {
   type Target,
 } from "../../wire.ts";
 import type { OpenedSources } from "../../core/source.ts";
-import { TraceloadError } from "../../core/errors.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";

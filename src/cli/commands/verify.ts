@@ -35,7 +35,7 @@ export const verifyCommand: Command = {
     ["verify latest --no-wait", "without waiting for requests that may still arrive"],
   ],
   run: async (session, argv) => {
-    const { loaded, signal } = session;
+    const { signal } = session;
     return withTarget(session, async (target) => {
       const warnings = await checkTarget(target, undefined, signal);
       return conduct(session, target, {

@@ -23,7 +23,7 @@ const run = promisify(execFile);
 /** How often a process looks whether another one has finished building. */
 const TURN_MS = 200;
 
-export const TEMPLATE_FILE = "pglite-template.br";
+export const TEMPLATE_FILE = "pglite-template.zst";
 
 /**
  * What a template must have been made with to fit this program. Patch versions of PGlite keep PostgreSQL's version

@@ -13,6 +13,7 @@ type Sending = Pick<Ledger, "lookup" | "claim" | "settle" | "sweep">;
 export function sqlSending(statements: Statements, schema: string): Sending {
   const claim = microBatch<ClaimRequest, ClaimAnswer>({
     maxItems: BATCH,
+    gather: "turn",
     async send(requests) {
       // A claim must not overtake the settlements made before it: a process that dies between the two would leave
       // more rows unknown than it had requests in flight.
@@ -42,6 +43,7 @@ export function sqlSending(statements: Statements, schema: string): Sending {
 
   const settle = microBatch<SettleRequest, undefined>({
     maxItems: BATCH,
+    gather: "turn",
     async send(requests) {
       const sorted = inKeyOrder(requests).map((index) => requests[index] as SettleRequest);
       const details = sorted.map(({ settlement }) => settlementDetails(settlement));
