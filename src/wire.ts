@@ -16,7 +16,7 @@ import {
 import { makeGroupLocks } from "./app/group-locks.ts";
 import { preflight } from "./app/preflight.ts";
 import { interruptOrphans } from "./app/orphans.ts";
-import { openPresence, sweepUpTheDead } from "./app/presence.ts";
+import { openPresence } from "./app/presence.ts";
 import { thisProcess } from "./app/process-identity.ts";
 import { removeOldRuns } from "./app/retention.ts";
 import { readingOf, type RerunSelection } from "./app/reading-options.ts";
@@ -41,12 +41,13 @@ import { ACTIVE_STATES } from "./core/status.ts";
 import type { Run, Store } from "./core/store.ts";
 import { createApi } from "./promptlayer/api-client.ts";
 import { openQueues } from "./queue/bullmq-queues.ts";
-import { startSandbox, type Sandbox } from "./sandbox/server.ts";
+import type { Sandbox } from "./sandbox/server.ts";
 import { CHANGED_WARNING, givenOptions, heldRows, type HeldSources } from "./wire/carry-on.ts";
 import { makeRunVerifier } from "./wire/run-verifier.ts";
 import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
-import { readSnapshot, type Snapshot, writeSnapshots } from "./wire/snapshot.ts";
-import { openStoreConnection, parseStoreUrl, storeExists } from "./wire/store-connection.ts";
+import { writeSnapshots } from "./wire/snapshot.ts";
+import { parseStoreUrl } from "./wire/store-connection.ts";
+import { openStore } from "./wire/stores.ts";
 import { forgetSpool, spoolFile, stateDirectory } from "./wire/state-directory.ts";
 import { targetOrigin } from "./wire/origin.ts";
 import { proxyFor } from "./wire/proxy.ts";
@@ -72,7 +73,7 @@ export async function openTarget(
   { settings, origins }: LoadedSettings,
   environment: Environment,
 ): Promise<Target> {
-  const sandbox = settings.sandbox ? await startSandbox({ recordFile: sandboxRecord(settings) }) : undefined;
+  const sandbox = settings.sandbox ? await startOwnSandbox(settings) : undefined;
   const baseUrl = sandbox?.url ?? settings.baseUrl;
   const apiKey = sandbox === undefined ? readApiKey(environment) : "sandbox";
   const api = createApi({
@@ -104,8 +105,10 @@ export async function openTarget(
 /** A wrong address should cost a second or two; a slow handshake is only tried again. */
 const CONNECT_TIMEOUT_MS = 2_500;
 
-function sandboxRecord(settings: Settings): string {
-  return settings.sandboxRecord ?? path.join(stateDirectory(settings), "sandbox-record.ndjson");
+async function startOwnSandbox(settings: Settings): Promise<Sandbox> {
+  const { startSandbox } = await import("./sandbox/server.ts");
+  const recordFile = settings.sandboxRecord ?? path.join(stateDirectory(settings), "sandbox-record.ndjson");
+  return startSandbox({ recordFile });
 }
 
 /** A store with its queue, and this process's place in it. */
@@ -163,11 +166,6 @@ export interface Progress {
   waitingMs: number | undefined;
   /** Requests of this process so far, by what became of them. */
   outcomes: Readonly<Record<Outcome["kind"], number>>;
-}
-
-/** Opens only the store: for looking at runs and writing reports. */
-export async function openStore(settings: Settings, onFault: (error: unknown) => void) {
-  return openStoreConnection(parseStoreUrl(settings.store), onFault);
 }
 
 export async function openWorkplace(
@@ -319,26 +317,6 @@ export async function openWorkplace(
   };
 }
 
-/** Opens the store for looking into only; undefined where there is none yet, since looking must not create one. */
-export async function openStoreIfThere(settings: Settings, onFault: (error: unknown) => void) {
-  const address = parseStoreUrl(settings.store);
-  if (!storeExists(address)) return undefined;
-  const connection = await openStoreConnection(address, onFault);
-  try {
-    await sweepUpTheDead(connection.store, thisProcess());
-    return connection;
-  } catch (error) {
-    await connection.close();
-    throw error;
-  }
-}
-
-/** What the owner of an embedded store last told of it; undefined for other stores, and where nothing was told. */
-export async function storeSnapshot(settings: Settings): Promise<Snapshot | undefined> {
-  const address = parseStoreUrl(settings.store);
-  return address.kind === "embedded" ? readSnapshot(address.directory) : undefined;
-}
-
 /** What a run is called that is named by nobody. */
 export function runIdOf(settings: Settings): string {
   return settings.runId ?? newRunId(systemClock.wallMs(), () => randomInt(0x10000) / 0x10000);
@@ -429,20 +407,14 @@ export function checkTarget(
   return preflight({ api, clock: systemClock, baseUrl, datasetGroupId }, signal);
 }
 
-export { theActiveRun } from "./app/halt-run.ts";
 export { RERUN_STATUSES, type RerunSelection, type RerunStatus } from "./app/reading-options.ts";
 export type { RunEnd } from "./app/import-run.ts";
 export { findResumable } from "./app/resume.ts";
 export { parseRunOptions } from "./app/run-options.ts";
 export { dryRun } from "./app/dry-run.ts";
 export { earlierRun, givenOptions, requireOrigin, sourcesOfRun } from "./wire/carry-on.ts";
-export { openControls } from "./wire/controls.ts";
 export { countSelected, findParent } from "./wire/rerun.ts";
 export { spoolFile } from "./wire/state-directory.ts";
 export { spooled } from "./sources/spool.ts";
 export { systemClock } from "./core/clock.ts";
-export { readPace } from "./wire/run-pace.ts";
 export { openSources } from "./sources/open.ts";
-export { startSandbox } from "./sandbox/server.ts";
-export { parseSandboxFlags, type SandboxFlags } from "./sandbox/settings.ts";
-export { packageVersion } from "./wire/version.ts";

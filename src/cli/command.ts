@@ -9,10 +9,15 @@ export interface Positional {
   many: boolean;
 }
 
-export interface Command {
+/** A command as the help lists it. */
+export interface CommandEntry {
   /** In yargs' notation: `import <files..>`; of a command in a group with the group's name: `ledger get <key>`. */
   usage: string;
   describe: string;
+  load(): Promise<Command>;
+}
+
+export interface Command {
   positional?: Positional | readonly Positional[];
   /** Settings that are flags of this command, beside the global ones. */
   settings: readonly SettingName[];
@@ -29,11 +34,11 @@ export interface CommandGroup {
   /** The word. */
   group: string;
   describe: string;
-  commands: readonly Command[];
+  commands: readonly CommandEntry[];
 }
 
 /** What is typed to name the command: the words of its usage before its arguments. */
-export function commandName({ usage }: Pick<Command, "usage">): string {
+export function commandName({ usage }: Pick<CommandEntry, "usage">): string {
   return usage.replace(/ [<[].*$/, "");
 }
 

@@ -2,7 +2,7 @@
 import type { Run, Store } from "../core/store.ts";
 import { TraceloadError } from "../core/errors.ts";
 import { printableJson } from "../report/rows-text.ts";
-import { openControls } from "../wire.ts";
+import { openControls } from "../wire/controls.ts";
 import type { Session } from "./session.ts";
 import { visible } from "./show/escape.ts";
 import { formatRows } from "./show/human.ts";

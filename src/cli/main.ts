@@ -1,39 +1,13 @@
 /** The command line: which commands there are, and what becomes of their results and faults. */
 import yargs, { type Argv } from "yargs";
 import { TraceloadError } from "../core/errors.ts";
-import { packageVersion } from "../wire.ts";
-import { cancelCommand } from "./commands/cancel.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { importCommand } from "./commands/import.ts";
-import { ledgerGroup } from "./commands/ledger.ts";
-import { pauseCommand } from "./commands/pause.ts";
-import { reportCommand } from "./commands/report.ts";
-import { rerunCommand } from "./commands/rerun.ts";
-import { resumeCommand } from "./commands/resume.ts";
-import { sandboxCommand } from "./commands/sandbox.ts";
-import { statusCommand } from "./commands/status.ts";
-import { verifyCommand } from "./commands/verify.ts";
-import { workerCommand } from "./commands/worker.ts";
-import { commandName, positionalsOf, type Command, type CommandGroup } from "./command.ts";
+import { packageVersion } from "../wire/version.ts";
+import { commandName, positionalsOf, type Command, type CommandEntry, type CommandGroup } from "./command.ts";
+import { COMMANDS } from "./command-table.ts";
 import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
 import { openSession, programName, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
-
-const COMMANDS: readonly (Command | CommandGroup)[] = [
-  importCommand,
-  resumeCommand,
-  rerunCommand,
-  verifyCommand,
-  statusCommand,
-  reportCommand,
-  pauseCommand,
-  cancelCommand,
-  workerCommand,
-  ledgerGroup,
-  doctorCommand,
-  sandboxCommand,
-];
 
 const STDIN = "-";
 /** yargs loses a positional argument that is a lone dash. */
@@ -102,7 +76,7 @@ async function run(args: readonly string[]): Promise<number> {
 
 type RunCommand = (command: Command, argv: Readonly<Record<string, unknown>>) => Promise<void>;
 
-function addCommand(parser: Argv, one: Command | CommandGroup, run: RunCommand): Argv {
+function addCommand(parser: Argv, one: CommandEntry | CommandGroup, run: RunCommand): Argv {
   if ("group" in one) {
     const { group, describe, commands } = one;
     return parser.command(group, describe, (builder) => {
@@ -114,13 +88,13 @@ function addCommand(parser: Argv, one: Command | CommandGroup, run: RunCommand):
   return parser.command(
     one.usage,
     one.describe,
-    (builder) => shapeCommand(builder, one),
-    (argv) => run(one, argv),
+    async (builder) => shapeCommand(builder, await one.load()),
+    async (argv) => run(await one.load(), argv),
   );
 }
 
 /** In a group, a command is known by its own word. */
-function inGroup(command: Command, group: string): Command {
+function inGroup(command: CommandEntry, group: string): CommandEntry {
   return { ...command, usage: command.usage.slice(group.length + 1) };
 }
 
@@ -157,7 +131,7 @@ function wrongUsage(message: string, args: readonly string[]): TraceloadError {
     return new TraceloadError("wrong_usage", said, { next });
   }
   if (command !== undefined && message.startsWith("Not enough non-option arguments")) {
-    const what = positionalsOf(command)[0]?.name ?? "an argument";
+    const what = /<(\w+)/.exec(command.usage)?.[1] ?? "an argument";
     return new TraceloadError("wrong_usage", `${name}: ${what} must be named (${command.usage})`, { next });
   }
   return new TraceloadError("wrong_usage", oneLine(message), { next });

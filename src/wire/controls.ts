@@ -57,3 +57,5 @@ function lockedByItsRun(error: unknown): unknown {
     cause: error,
   });
 }
+
+export { theActiveRun } from "../app/halt-run.ts";

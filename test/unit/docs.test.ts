@@ -4,6 +4,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { environmentName, flagName, SETTINGS, type SettingName } from "../../config/settings.ts";
 import { commandName, type Command } from "../../src/cli/command.ts";
+import { COMMANDS } from "../../src/cli/command-table.ts";
 import { GLOBAL_SETTINGS } from "../../src/cli/flags.ts";
 import { classify } from "../../src/core/classify.ts";
 import { ERROR_CODES } from "../../src/core/errors.ts";
@@ -25,18 +26,15 @@ const commandLine = read("docs/reference/command-line.md");
 const errors = read("docs/reference/errors.md");
 const settingsPage = read("docs/reference/settings.md");
 
+const ENTRIES = COMMANDS.flatMap((one) => ("group" in one ? one.commands : [one]));
+
 async function allCommands(): Promise<Map<string, Command>> {
   const commands = new Map<string, Command>();
-  for (const file of globSync("src/cli/commands/*.ts", { cwd: ROOT })) {
-    const module = (await import(path.join(ROOT, file))) as Record<string, Command>;
-    for (const [name, command] of Object.entries(module)) {
-      if (name.endsWith("Command")) commands.set(commandName(command), command);
-    }
-  }
+  for (const entry of ENTRIES) commands.set(commandName(entry), await entry.load());
   return commands;
 }
 
-const COMMANDS = await allCommands();
+const BY_NAME = await allCommands();
 
 /** Below the heading, as far as the next one of its rank or above. */
 function section(page: string, heading: string): string {
@@ -85,11 +83,11 @@ function typedFlags(settings: readonly SettingName[]): string[] {
 describe("the command line's page", () => {
   it("has a section for each command, and no other", () => {
     const sections = [...commandLine.matchAll(/^## traceload (.+)$/gm)].map(([, name]) => name ?? "");
-    expect(sections.sort()).toEqual([...COMMANDS.keys()].sort());
+    expect(sections.sort()).toEqual([...BY_NAME.keys()].sort());
   });
 
   it("shows each command's usage and what it is called with", () => {
-    for (const { usage } of COMMANDS.values()) expect(commandLine).toContain(`\ntraceload ${usage} `);
+    for (const { usage } of ENTRIES) expect(commandLine).toContain(`\ntraceload ${usage} `);
   });
 
   it("lists the flags that every command takes", () => {
@@ -99,8 +97,8 @@ describe("the command line's page", () => {
     );
   });
 
-  it.each([...COMMANDS.keys()])("lists the flags of %s, and no other", (name) => {
-    const { settings, ownFlags = {} } = COMMANDS.get(name) ?? { settings: [] };
+  it.each([...BY_NAME.keys()])("lists the flags of %s, and no other", (name) => {
+    const { settings, ownFlags = {} } = BY_NAME.get(name) ?? { settings: [] };
     const own = Object.keys(ownFlags).map((flag) => `--${flag}`);
     const listed = firstCells(section(commandLine, `## traceload ${name}`));
     expect(listed.sort()).toEqual([...typedFlags(settings), ...own].sort());
@@ -278,7 +276,7 @@ function shownCommands(page: string): ShownCommand[] {
 
 function commandFaults({ page, line }: ShownCommand): string[] {
   const [first = "", ...words] = line.replace(/^.*?\btraceload /, "").split(" ");
-  const command = COMMANDS.get(`${first} ${words[0]}`) ?? COMMANDS.get(first);
+  const command = BY_NAME.get(`${first} ${words[0]}`) ?? BY_NAME.get(first);
   if (command === undefined) return [`${page}: ${line}`];
   const flags = new Set([
     ...[...GLOBAL_SETTINGS, ...command.settings].flatMap((name) => {

@@ -3,8 +3,6 @@ import type { Command } from "../command.ts";
 import { haltCommand, namedRun } from "../halt-command.ts";
 
 export const cancelCommand: Command = {
-  usage: "cancel <run>",
-  describe: "give a run up: the rows that were not sent stay unprocessed",
   positional: { name: "run", describe: "the run's id, or latest", many: false },
   settings: [],
   examples: [["cancel latest", "the newest run"]],

@@ -1,7 +1,9 @@
 /** `traceload doctor`: what is wrong with the key, the API, the store, the settings. */
 import { TraceloadError } from "../../core/errors.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import { checkTarget, openStore, openTarget, packageVersion, type Target } from "../../wire.ts";
+import { checkTarget, openTarget, type Target } from "../../wire.ts";
+import { packageVersion } from "../../wire/version.ts";
+import { openStore } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
@@ -14,8 +16,6 @@ interface Finding {
 }
 
 export const doctorCommand: Command = {
-  usage: "doctor",
-  describe: "check the key, the API, the store and the settings",
   settings: ["datasetGroup", "timeout", "concurrency", "sandbox"],
   examples: [["doctor -g 42", "is everything ready to import into dataset group 42?"]],
   run: async (session) => {

@@ -10,13 +10,13 @@ import {
   earlierRun,
   newRun,
   openSources,
-  openStoreIfThere,
   runIdOf,
   sourceOptions,
   spooled,
   spoolFile,
   type Target,
 } from "../../wire.ts";
+import { openStoreIfThere } from "../../wire/stores.ts";
 import type { OpenedSources } from "../../core/source.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
@@ -25,8 +25,6 @@ import { globalArguments, hasPassword, importFlags, nothingToRead, printSummary 
 import type { Session } from "../session.ts";
 
 export const importCommand: Command = {
-  usage: "import <files..>",
-  describe: "add the traces listed in files to datasets, and report on every row",
   positional: {
     name: "files",
     describe: "CSV, NDJSON or JSON, plain or compressed; globs; - for standard input",

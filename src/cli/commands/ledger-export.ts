@@ -10,8 +10,6 @@ import { visible } from "../show/escape.ts";
 import { formatEntries, formatGroups } from "../show/ledger-text.ts";
 
 export const ledgerExportCommand: Command = {
-  usage: "ledger export [file]",
-  describe: "write the ledger to a file, to take it to another store",
   positional: { name: "file", describe: "where to; - or nothing: standard output", many: false },
   settings: [],
   examples: [

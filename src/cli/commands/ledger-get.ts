@@ -4,7 +4,7 @@ import { rowOfTexts, type Row, type RowKey } from "../../core/row.ts";
 import { apparentState } from "../../core/status.ts";
 import { isoTime, reportRecord, reportRow } from "../../report/columns.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import { openStoreIfThere } from "../../wire.ts";
+import { openStoreIfThere } from "../../wire/stores.ts";
 import { keyed, targetOrigin, viewEntry, type EntryView } from "../../wire/ledger.ts";
 import type { Command } from "../command.ts";
 import { namedRow, nextCommand, ROW_POSITIONALS, typedText } from "../ledger-address.ts";
@@ -13,8 +13,6 @@ import type { Session } from "../session.ts";
 import { renderEntry } from "../show/ledger-text.ts";
 
 export const ledgerGetCommand: Command = {
-  usage: "ledger get [trace-id] [span-id]",
-  describe: "what the ledger knows of one row",
   positional: ROW_POSITIONALS,
   settings: ["datasetGroup", "sandbox"],
   ownFlags: {

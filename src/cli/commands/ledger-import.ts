@@ -9,8 +9,6 @@ import { formatCount } from "../show/human.ts";
 import { formatEntries, formatGroups } from "../show/ledger-text.ts";
 
 export const ledgerImportCommand: Command = {
-  usage: "ledger import <file>",
-  describe: "take over a ledger that was exported from another store",
   positional: { name: "file", describe: "what `ledger export` wrote; - for standard input", many: false },
   settings: [],
   examples: [

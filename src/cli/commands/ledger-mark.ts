@@ -34,8 +34,6 @@ const STILL_RUNNING = 4;
 type Argv = Readonly<Record<string, unknown>>;
 
 export const ledgerMarkCommand: Command = {
-  usage: "ledger mark <decision> [trace-id] [span-id]",
-  describe: "a person decides: the row is in the draft, or it is not",
   positional: [
     {
       name: "decision",

@@ -10,8 +10,6 @@ import { visible } from "../show/escape.ts";
 import { formatRows } from "../show/human.ts";
 
 export const ledgerPruneCommand: Command = {
-  usage: "ledger prune",
-  describe: "forget the rows that were added to a dataset group",
   settings: ["datasetGroup", "sandbox"],
   ownFlags: { yes: { type: "boolean", describe: "do not ask" } },
   examples: [["ledger prune -g 42", "its dataset was deleted; an import shall fill a new one"]],

@@ -1,11 +1,9 @@
 /** `traceload pause`: a run stops sending, in every process, until it is resumed. */
-import { theActiveRun } from "../../wire.ts";
+import { theActiveRun } from "../../wire/controls.ts";
 import type { Command } from "../command.ts";
 import { haltCommand, namedRun } from "../halt-command.ts";
 
 export const pauseCommand: Command = {
-  usage: "pause [run]",
-  describe: "stop sending a run's rows, in every process, until it is resumed",
   positional: { name: "run", describe: "the run's id; default: the only one going on", many: false },
   settings: [],
   examples: [["pause --store redis://127.0.0.1:6379", "the run on that Redis"]],

@@ -1,13 +1,11 @@
 /** `traceload report`: a run's report again, from the store, to any directory. */
 import { TraceloadError } from "../../core/errors.ts";
 import { apparentState } from "../../core/status.ts";
-import { openStoreIfThere } from "../../wire.ts";
+import { openStoreIfThere } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import { printSummary, writeRunReport } from "../run-summary.ts";
 
 export const reportCommand: Command = {
-  usage: "report <run>",
-  describe: "write a run's report again, to any directory",
   positional: { name: "run", describe: "the run's id, or latest", many: false },
   settings: ["reportDir"],
   examples: [["report latest --report-dir /tmp/reports", "the newest run's report, elsewhere"]],

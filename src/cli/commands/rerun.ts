@@ -7,7 +7,6 @@ import {
   countSelected,
   findParent,
   newRerun,
-  openStoreIfThere,
   parseRunOptions,
   requireOrigin,
   RERUN_STATUSES,
@@ -15,6 +14,7 @@ import {
   type RerunStatus,
   runIdOf,
 } from "../../wire.ts";
+import { openStoreIfThere } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
@@ -27,8 +27,6 @@ const MAY_ADD_TWICE =
   "unknown rows are sent again by your choice: those whose earlier request was applied will be in the draft twice";
 
 export const rerunCommand: Command = {
-  usage: "rerun <run>",
-  describe: "try the rows of a run again that did not make it, as a new run",
   positional: { name: "run", describe: "the run's id, latest, or a CSV report of it", many: false },
   settings: [
     "limit",

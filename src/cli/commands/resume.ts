@@ -12,8 +12,6 @@ import { conduct, withTarget } from "../conduct.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 
 export const resumeCommand: Command = {
-  usage: "resume [run]",
-  describe: "carry on a run that was interrupted, stopped or paused",
   positional: { name: "run", describe: "the run's id, or latest: the newest that can be", many: false },
   settings: [
     "acceptChangedSource",

@@ -1,14 +1,12 @@
 /** `traceload sandbox`: the stand-in API on a port. */
 import { once } from "node:events";
-import { parseSandboxFlags, startSandbox } from "../../wire.ts";
+import { parseSandboxFlags, startSandbox } from "../../wire/sandbox.ts";
 import type { Command } from "../command.ts";
 
 const text = (describe: string) => ({ type: "string" as const, requiresArg: true, describe });
 const texts = (describe: string) => ({ ...text(describe), array: true });
 
 export const sandboxCommand: Command = {
-  usage: "sandbox",
-  describe: "run a stand-in for PromptLayer's API on this machine",
   settings: [],
   ownFlags: {
     port: text("port to listen on (default: a free one)"),

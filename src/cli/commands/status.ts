@@ -4,7 +4,7 @@ import { apparentState } from "../../core/status.ts";
 import type { PaceView } from "../../core/pace.ts";
 import type { Run } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import { openStoreIfThere, readPace, storeSnapshot } from "../../wire.ts";
+import { openStoreIfThere, readPace, storeSnapshot } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import { withoutPassword } from "../run-summary.ts";
 import type { Session } from "../session.ts";
@@ -14,8 +14,6 @@ import { chainOf, renderRun, renderRuns } from "../show/runs-table.ts";
 const SHOWN_RUNS = 20;
 
 export const statusCommand: Command = {
-  usage: "status [run]",
-  describe: "show the runs of a store, or one run",
   positional: { name: "run", describe: "the run's id, or latest", many: false },
   settings: [],
   examples: [["status latest", "the newest run"]],

@@ -5,8 +5,6 @@ import type { Command } from "../command.ts";
 import { conduct, withTarget } from "../conduct.ts";
 
 export const verifyCommand: Command = {
-  usage: "verify [run]",
-  describe: "settle a run's unknown rows by asking the server",
   positional: {
     name: "run",
     describe: "the run's id, or latest; without one the newest that has unknown rows",

@@ -5,8 +5,6 @@ import type { Command } from "../command.ts";
 import { visible } from "../show/escape.ts";
 
 export const workerCommand: Command = {
-  usage: "worker",
-  describe: "serve all runs of a store, until told to stop",
   settings: ["concurrency", "timeout", "leaseTtl", "lockTime", "stalledCheck", "sweepInterval"],
   examples: [["worker --store redis://127.0.0.1:6379", "help with the runs on that Redis"]],
   run: async (session) => {

@@ -1,0 +1,39 @@
+/** A store to look into: its runs and their reports, without a queue, an API or a place in it. */
+import type { Settings } from "../../config/settings.ts";
+import { sweepUpTheDead } from "../app/presence.ts";
+import { thisProcess } from "../app/process-identity.ts";
+import { readSnapshot, type Snapshot } from "./snapshot.ts";
+import { openStoreConnection, parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
+
+/** Opens the store, made if there is none. */
+export async function openStore(
+  settings: Settings,
+  onFault: (error: unknown) => void,
+): Promise<StoreConnection> {
+  return openStoreConnection(parseStoreUrl(settings.store), onFault);
+}
+
+/** Undefined where there is none yet, since looking must not create one. */
+export async function openStoreIfThere(
+  settings: Settings,
+  onFault: (error: unknown) => void,
+): Promise<StoreConnection | undefined> {
+  const address = parseStoreUrl(settings.store);
+  if (!storeExists(address)) return undefined;
+  const connection = await openStoreConnection(address, onFault);
+  try {
+    await sweepUpTheDead(connection.store, thisProcess());
+    return connection;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+/** What the owner of an embedded store last told of it; undefined for other stores, and where nothing was told. */
+export async function storeSnapshot(settings: Settings): Promise<Snapshot | undefined> {
+  const address = parseStoreUrl(settings.store);
+  return address.kind === "embedded" ? readSnapshot(address.directory) : undefined;
+}
+
+export { readPace } from "./run-pace.ts";
