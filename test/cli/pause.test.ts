@@ -36,8 +36,8 @@ describe.skipIf(redis === undefined)("on Redis, with a worker", () => {
     await importing.until(async () => (await sandbox.stats()).applied >= 40);
     // Both do their part by now.
     await worker.until(() => worker.stderr().includes("run r: started"));
-    const toldAt = Date.now();
     const paused = await scene.run(["pause", store, "--json"]);
+    const toldAt = Date.now();
     expect(paused.code).toBe(0);
     expect(JSON.parse(paused.stdout)).toMatchObject({ runId: "r", state: "paused" });
     const ended = await importing.ended;

@@ -18,7 +18,7 @@ const FULL = process.env["TRACELOAD_FAULT_FULL"] === "1";
 const SEED = Number(process.env["TRACELOAD_FAULT_SEED"] ?? 1);
 const ROWS = FULL ? 20_000 : 400;
 const WORKERS = FULL ? 3 : 1;
-const MEAN_LIFE_MS = FULL ? 5_000 : 2_500;
+const MEAN_LIFE_MS = FULL ? 5_000 : 1_500;
 /** Killing ends when so many rows are there, so that somebody lives long enough to ask the server. */
 const KILL_UNTIL = 0.9 * ROWS;
 const TIMES = FULL
@@ -98,9 +98,10 @@ async function storm({ name, sandbox, flags = [] }: Storm): Promise<{ stage: Sta
   const rage = async (start: () => Traceload): Promise<Ended> => {
     for (;;) {
       const one = start();
-      const life = raging ? MEAN_LIFE_MS * (0.5 + random()) : Infinity;
-      if (life < Infinity) {
-        await Promise.race([one.ended, pause(life)]);
+      if (raging) {
+        // A life begins with its first word: on a slow machine nobody would live to do anything else.
+        await Promise.race([one.ended, one.until(() => one.stderr() !== "")]);
+        await Promise.race([one.ended, pause(MEAN_LIFE_MS * (0.5 + random()))]);
         if (raging) await one.kill("SIGKILL");
       }
       const ended = await one.ended;
