@@ -4,6 +4,7 @@
  * come from the name; the API key is no setting (see credentials.ts).
  */
 import { z } from "zod";
+import { baseUrl } from "./base-url.ts";
 import { ageMs, durationMs, errorLimit, positiveDurationMs, rateLimit } from "./units.ts";
 
 export type SettingGroup = "input" | "sending" | "output" | "store" | "times" | "serving";
@@ -156,7 +157,7 @@ export const SETTINGS = {
   store: setting("store", text, "redis://host:6379, rediss://…, or pglite:DIRECTORY for the embedded store", {
     default: "pglite:.traceload",
   }),
-  baseUrl: setting("store", text, "the API's address", { default: "https://api.promptlayer.com" }),
+  baseUrl: setting("store", baseUrl, "the API's address", { default: "https://api.promptlayer.com" }),
 
   sendWindow: setting("times", positiveDurationMs, "how long after its claim a request may still leave", {
     default: "5s",

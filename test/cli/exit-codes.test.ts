@@ -9,6 +9,7 @@ test.each([
   { what: "an unknown command", args: ["improt", "rows.csv"], says: "import" },
   { what: "an unknown flag", args: ["import", "rows.csv", "--rat", "5/s"], says: "rat" },
   { what: "a value that is none", args: ["import", "rows.csv", "--rate", "fast"], says: "--rate" },
+  { what: "an address that is none", args: ["doctor", "--base-url", ""], says: '--base-url: ""' },
   { what: "no file", args: ["import"], says: "traceload import --help" },
   { what: "a worker on the embedded store", args: ["worker"], says: "--store redis://" },
   { what: "--detach on the embedded store", args: ["import", "rows.csv", "--detach"], says: "--detach" },
@@ -20,7 +21,7 @@ test.each([
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: "" });
     expect(ended.stderr).toContain(says);
     // What to type: as a step of its own, or in the message itself.
-    expect(ended.stderr).toMatch(/next: |write 20\/s/);
+    expect(ended.stderr).toMatch(/next: |: write /);
   },
   30_000,
 );

@@ -76,9 +76,4 @@ describe("before anything is opened or sent, exit 3 and what to do", () => {
     const ended = await importTo(scene, `${sandbox.url}/somewhere`, KEY);
     await expectStop(scene, ended, [`${sandbox.url}/somewhere`, "--base-url"]);
   }, 30_000);
-
-  test("for a text that is no address", async () => {
-    const scene = await openScene("no-url");
-    await expectStop(scene, await importTo(scene, "api.promptlayer.com", KEY), ["api.promptlayer.com"]);
-  }, 30_000);
 });

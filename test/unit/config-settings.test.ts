@@ -70,7 +70,7 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   quiet: ["true", true, ["maybe"]],
   color: ["no", false, ["maybe"]],
   store: ["redis://h:1", "redis://h:1", []],
-  baseUrl: ["https://h", "https://h", []],
+  baseUrl: ["https://h", "https://h", ["", "foo", "http://", "ftp://x", "api.promptlayer.com"]],
   sendWindow: ["1s", 1_000, ["0s"]],
   leaseTtl: ["1s", 1_000, ["0s"]],
   lockTime: ["1s", 1_000, ["0ms"]],
@@ -114,6 +114,13 @@ describe("every setting", () => {
   });
 
   test("has a default that is good, or none", () => {
+  test("a base URL that is none is refused with an example, and without a password in it", () => {
+    expect(fault(() => load({ baseUrl: "foo" })).message).toContain("https://api.promptlayer.com");
+    const { message } = fault(() => load({ baseUrl: "https//someone:p@ss-word@host" }));
+    expect(message).toContain('"…@host"');
+    expect(message).not.toMatch(/someone|ss-word/);
+  });
+
     const { settings, origins } = load();
     expect(Object.values(origins).every((origin) => origin === "default")).toBe(true);
     expect(settings).toMatchObject({
