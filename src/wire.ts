@@ -69,10 +69,8 @@ export interface Target {
 }
 
 /** Starts the sandbox if that is what was asked for. Throws `key_missing` or `config_invalid`. */
-export async function openTarget(
-  { settings, origins }: LoadedSettings,
-  environment: Environment,
-): Promise<Target> {
+export async function openTarget(loaded: LoadedSettings, environment: Environment): Promise<Target> {
+  const { settings } = loaded;
   const sandbox = settings.sandbox ? await startOwnSandbox(settings) : undefined;
   const baseUrl = sandbox?.url ?? settings.baseUrl;
   const apiKey = sandbox === undefined ? readApiKey(environment) : "sandbox";
@@ -86,20 +84,24 @@ export async function openTarget(
     readTimeoutMs: Math.min(settings.timeout, 30_000),
   });
   const origin = targetOrigin(settings);
-  const unlimited = sandbox !== undefined && origins.rate === "default";
   return {
     api,
     baseUrl,
     origin,
     limiter: limiterName(origin, keyFingerprint(apiKey)),
     sandbox,
-    ratePerSecond: unlimited ? undefined : settings.rate.perSecond,
+    ratePerSecond: ratePerSecond(loaded),
     rateSearch: settings.rate.search,
     close: async () => {
       await api.close();
       await sandbox?.close();
     },
   };
+}
+
+/** Requests a second that rows may be sent with; undefined: no limit, as to a sandbox unless one is asked for. */
+export function ratePerSecond({ settings, origins }: LoadedSettings): number | undefined {
+  return settings.sandbox && origins.rate === "default" ? undefined : settings.rate.perSecond;
 }
 
 /** A wrong address should cost a second or two; a slow handshake is only tried again. */
@@ -418,3 +420,4 @@ export { spoolFile } from "./wire/state-directory.ts";
 export { spooled } from "./sources/spool.ts";
 export { systemClock } from "./core/clock.ts";
 export { openSources } from "./sources/open.ts";
+export { targetOrigin } from "./wire/origin.ts";

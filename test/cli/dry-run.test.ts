@@ -29,3 +29,20 @@ test("a dry run creates no store, sends no request, and reports planned rows", a
   expect(second.summary.counts).toMatchObject({ planned: 3, duplicate: 5, invalid: 1 });
   expect((await sandbox.record()).length).toBe(5);
 }, 60_000);
+
+test("a dry run needs no API key, and knows what was added to the same address before", async () => {
+  const scene = await openScene("dry-run-keyless");
+  const sandbox = await startSandboxProcess(scene);
+  const file = await scene.write("rows.csv", csvOf(rowIds(3)));
+  const args = ["import", file, "-g", "42", "--base-url", sandbox.url, "--json"];
+  expect((await scene.run([...args, "--rate", "unlimited"])).code).toBe(0);
+  const keyless = { env: { PROMPTLAYER_API_KEY: undefined } };
+  const planned = await readReport(scene.directory, await scene.run([...args, "--dry-run"], keyless));
+  expect(planned.summary).toMatchObject({
+    exitCode: 0,
+    counts: { read: 3, duplicate: 3 },
+    rate: { limitPerSecond: 10 },
+  });
+  const sent = await scene.run(args, keyless);
+  expect([sent.code, sent.stderr.includes("PROMPTLAYER_API_KEY")]).toEqual([3, true]);
+}, 60_000);

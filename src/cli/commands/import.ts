@@ -10,11 +10,14 @@ import {
   earlierRun,
   newRun,
   openSources,
+  ratePerSecond,
+  refuseSecond,
   runIdOf,
   sourceOptions,
   spooled,
   spoolFile,
   type Target,
+  targetOrigin,
 } from "../../wire.ts";
 import { openStoreIfThere } from "../../wire/stores.ts";
 import type { OpenedSources } from "../../core/source.ts";
@@ -65,6 +68,10 @@ export const importCommand: Command = {
     return withTarget(session, async (target) => {
       if (settings.dryRun) {
         return planImport(session, target, await openSources(files, sourceOptions(settings), { stdin }));
+    if (settings.dryRun) {
+      const origin = targetOrigin(settings);
+      return planImport(session, origin, await openSources(files, sourceOptions(settings), { stdin }));
+    }
       }
       const runId = runIdOf(settings);
       const copied = spooled(stdin, spoolFile(settings, runId), session.signal);
@@ -114,7 +121,8 @@ async function sendImport(
   });
 }
 
-async function planImport(session: Session, target: Target, sources: OpenedSources): Promise<number> {
+/** Sends nothing, and so needs no API key. */
+async function planImport(session: Session, origin: string, sources: OpenedSources): Promise<number> {
   const { loaded, onFault, signal } = session;
   const { settings } = loaded;
   const startedAt = Date.now();
@@ -141,7 +149,7 @@ async function planImport(session: Session, target: Target, sources: OpenedSourc
         return buildSummary({
           run,
           tally,
-          rate: { limitPerSecond: target.ratePerSecond, achievedPerSecond: undefined },
+          rate: { limitPerSecond: ratePerSecond(loaded), achievedPerSecond: undefined },
           reportDir,
           next: nextCommands({
             runId,
