@@ -374,6 +374,7 @@ export interface Rows {
 export interface Ledger {
   /** The entries there are, in no particular order. At most 1,000 keys a call. */
   lookup(keys: readonly RowKey[]): Promise<LedgerEntry[]>;
+  /** What was granted is granted again under the same token, whatever pause or gate came since. */
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   /** Always acknowledges; a settlement that no longer applies changes nothing. */
   settle(request: SettleRequest): Promise<void>;

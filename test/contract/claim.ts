@@ -156,6 +156,16 @@ export function claimContract(subject: Subject): void {
       await stage.claim(1, { limiter: `another ${stage.limiter}` });
     });
 
+    it("grants a claim again, while the limiter is paused, that was granted before and whose answer was lost", async () => {
+      const stage = await setStage(subject.store);
+      const claim = await stage.claim(1);
+      const before = await subject.store.lookup([claim.key]);
+      await subject.second.pauseLimiter(stage.limiter, LONG_MS);
+      expect(await subject.second.claim(claim)).toEqual({ kind: "claimed" });
+      expect(await subject.second.claim(stage.claimOf(1))).toMatchObject({ kind: "wait", reason: "paused" });
+      expect(await subject.store.lookup([claim.key])).toEqual(before);
+    });
+
     it("grants claims again when the pause is over", async () => {
       const stage = await setStage(subject.store);
       await subject.store.pauseLimiter(stage.limiter, 60);

@@ -52,12 +52,12 @@ function claim(state: MemoryState, request: ClaimRequest): ClaimAnswer {
   const run = state.runs.get(request.runId);
   if (run === undefined || !RUNNING_STATES.includes(run.record.state)) return { kind: "stopped" };
   if (hasFinalResult(run, request.row)) return { kind: "done" };
+  const entry = state.entries.get(request.key);
+  // Granted before a pause, or before the gate was closed: it stays good, and who lost the answer must hear it again.
+  if (entry?.state === "sending" && entry.token === request.token) return { kind: "claimed" };
   const now = state.now();
   const pausedMs = limiterOf(state, request.limiter).pausedUntil - now;
   if (pausedMs > 0) return { kind: "wait", reason: "paused", retryInMs: pausedMs };
-  const entry = state.entries.get(request.key);
-  // Granted before the gate was closed: it stays good, and who lost the answer must hear it again.
-  if (entry?.state === "sending" && entry.token === request.token) return { kind: "claimed" };
   if (waitsForDraft(state, request)) return { kind: "wait", reason: "draft", retryInMs: DRAFT_RETRY_MS };
 
   if (entry === undefined) {

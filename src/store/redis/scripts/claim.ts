@@ -33,24 +33,21 @@ local function claim(bucket, key, token, row, hold, owner, runId, groupKey, limi
   local run = runById(runId)
   if not run or not RUNNING[run.state] then return ${CLAIM_ANSWERS.stopped} end
   if FINAL[statusOf(run, row)] then return ${CLAIM_ANSWERS.done} end
+  local entry = readEntry(bucket, key)
+  local state = stateOf(entry)
+  -- What was granted before a pause, or before the gate was closed, stays so, however late its answer is asked for again.
+  if state == SENDING and tokenOf(entry) == token then return ${CLAIM_ANSWERS.claimed} end
   local pause = pauseOf(limiter)
   if pause > 0 then return ${CLAIM_ANSWERS.paused} + math.ceil(pause) end
   local group = groupByKey(groupKey)
   if not group or group.phase == 'new' then return ${CLAIM_ANSWERS.waitDraft} end
-  local entry = readEntry(bucket, key)
-  local state = stateOf(entry)
-  local own = state == SENDING and tokenOf(entry) == token
-  -- What was granted before the gate was closed stays so, however late its answer is asked for again.
-  if not own and group.lockUntil > now and isHeld(group.lockOwner) then return ${CLAIM_ANSWERS.waitDraft} end
-  if group.phase == 'solo' and group.draft == noBytes and group.sending > (own and 1 or 0) then
-    return ${CLAIM_ANSWERS.waitDraft}
-  end
+  if group.lockUntil > now and isHeld(group.lockOwner) then return ${CLAIM_ANSWERS.waitDraft} end
+  if group.phase == 'solo' and group.draft == noBytes and group.sending > 0 then return ${CLAIM_ANSWERS.waitDraft} end
   if not entry then
     moveEntry(group, bucket, key, false, struct.pack('<BI4I4I4c6c8I4I6', SENDING, run.seq, row, group.seq, group.draft,
       token, owner, now + hold))
     return ${CLAIM_ANSWERS.claimed}
   end
-  if own then return ${CLAIM_ANSWERS.claimed} end
   local sameRow = isRow(entry, run.seq, row)
   if state == LANDED then
     setResult(run, row, sameRow and ADDED or DUPLICATE, false, draftOf(entry), 0, '')

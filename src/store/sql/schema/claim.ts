@@ -98,6 +98,9 @@ begin
       select status into v_status from ${schema}.result where run_seq = v_run and row = p_rows[i];
       if v_status in (${FINAL}) then
         kind := 'done';
+      elsif v_found and e.state = ${ENTRY_CODES.sending} and e.token = p_tokens[i] then
+        -- What was granted before a pause, or before the gate was closed, stays so.
+        kind := 'claimed';
       elsif v_paused_until > v_now then
         kind := 'paused';
         retry_ms := ceil(v_paused_until - v_now);
@@ -106,14 +109,11 @@ begin
         retry_ms := ${DRAFT_RETRY_MS};
       elsif v_solo and (
         v_group <> all (v_alone)
-        or exists (
-          select from ${schema}.entry o
-          where o.group_id = v_group and o.state = ${ENTRY_CODES.sending} and o.token <> p_tokens[i]
-        )
+        or exists (select from ${schema}.entry o where o.group_id = v_group and o.state = ${ENTRY_CODES.sending})
       ) then
         kind := 'draft';
         retry_ms := ${DRAFT_RETRY_MS};
-      elsif v_gated and not (v_found and e.state = ${ENTRY_CODES.sending} and e.token = p_tokens[i]) then
+      elsif v_gated then
         kind := 'draft';
         retry_ms := ${DRAFT_RETRY_MS};
       elsif not v_found then
@@ -134,8 +134,6 @@ begin
           moved_groups := moved_groups || v_group;
           kind := 'claimed';
         end if;
-      elsif e.state = ${ENTRY_CODES.sending} and e.token = p_tokens[i] then
-        kind := 'claimed';
       else
         v_same_row := e.run_seq = v_run and e.row = p_rows[i];
         if e.state = ${ENTRY_CODES.added} then
