@@ -11,7 +11,6 @@ import {
   newRun,
   openSources,
   ratePerSecond,
-  refuseSecond,
   runIdOf,
   sourceOptions,
   spooled,
@@ -65,14 +64,11 @@ export const importCommand: Command = {
     const { settings } = session.loaded;
     const files = argv["files"] as string[];
     refuseToDetach(session);
-    return withTarget(session, async (target) => {
-      if (settings.dryRun) {
-        return planImport(session, target, await openSources(files, sourceOptions(settings), { stdin }));
     if (settings.dryRun) {
       const origin = targetOrigin(settings);
       return planImport(session, origin, await openSources(files, sourceOptions(settings), { stdin }));
     }
-      }
+    return withTarget(session, async (target) => {
       const runId = runIdOf(settings);
       const copied = spooled(stdin, spoolFile(settings, runId), session.signal);
       const sources = await openSources(files, sourceOptions(settings), { stdin: copied });
@@ -129,7 +125,7 @@ async function planImport(session: Session, origin: string, sources: OpenedSourc
   const runId = settings.runId ?? `dry-run-${startedAt.toString(36)}`;
   const connection = await openStoreIfThere(settings, onFault);
   try {
-    const rows = plannedRows(dryRun(sources, target.origin, connection?.store, signal), sources.names);
+    const rows = plannedRows(dryRun(sources, origin, connection?.store, signal), sources.names);
     const report = await writeReport({
       directory: settings.reportDir,
       runId,
