@@ -2,6 +2,7 @@
 import { TraceloadError } from "../core/errors.ts";
 import type { Run } from "../core/store.ts";
 import type { RunSummary } from "../report/summary.ts";
+import { checkReportDirectory } from "../report/writer.ts";
 import {
   openTarget,
   openWorkplace,
@@ -62,7 +63,7 @@ export function refuseToDetach({ loaded: { settings } }: Session): void {
   );
 }
 
-/** Opens the store, and resolves with the exit code when the report is written. */
+/** Opens the store, and resolves with the exit code when the report is written. Throws `report_unwritable` before. */
 export async function conduct(session: Session, target: Target, work: Conduct): Promise<number> {
   const { loaded, onFault, err, signal } = session;
   const { settings } = loaded;
@@ -71,6 +72,8 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
     monotonicMs: () => systemClock.monotonicMs(),
     readShare: () => work.readShare(),
   });
+  // Found out after 80,000 rows, it would be too late.
+  await checkReportDirectory(settings.reportDir);
   const workplace = await openWorkplace(settings, target, onFault);
   try {
     // Opening a store takes seconds the first time; who stopped it meanwhile wants no run.

@@ -1,5 +1,5 @@
 /** Writes a run's report: its directory, the CSV files in one pass over the rows, and `summary.json` last. */
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { TraceloadError } from "../core/errors.ts";
@@ -42,6 +42,18 @@ export function runReportDirectory(directory: string, runId: string): string {
 }
 
 /**
+ * Whether reports can be written to the directory, which need not be there yet: tries, and leaves nothing behind.
+ * Repeating it is safe. Throws `report_unwritable`.
+ */
+export async function checkReportDirectory(directory: string): Promise<void> {
+  await writing(directory, async () => {
+    let place = path.resolve(directory);
+    while (!(await isThere(place)) && path.dirname(place) !== place) place = path.dirname(place);
+    await rmdir(await mkdtemp(path.join(place, PARTIAL_PREFIX)));
+  });
+}
+
+/**
  * Writes the report of a run, replacing an earlier one. The files are written under other names and moved into place
  * when all are whole; `summary.json` goes first and comes last, so where it stands, the report is whole. Takes no more
  * memory for more rows. Repeating it is safe. Throws `report_unwritable` when the directory cannot be written; what
@@ -50,7 +62,7 @@ export function runReportDirectory(directory: string, runId: string): string {
 export async function writeReport(request: ReportRequest): Promise<WrittenReport> {
   const target = runReportDirectory(request.directory, request.runId);
   const partial = await writing(target, async () => {
-    await mkdir(target, { recursive: true });
+    await makeDirectory(target);
     return mkdtemp(path.join(target, PARTIAL_PREFIX));
   });
   try {
@@ -67,6 +79,27 @@ export async function writeReport(request: ReportRequest): Promise<WrittenReport
     // What failed is already on its way to the caller; a leftover is removed by a later report.
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+/** Step by step: where the system has no room for directories (/proc), Node's own recursive way never ends. */
+async function makeDirectory(directory: string): Promise<void> {
+  if (await isDirectory(directory)) return;
+  const parent = path.dirname(directory);
+  if (parent !== directory) await makeDirectory(parent);
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!(await isDirectory(directory))) throw error;
+  }
+}
+
+async function isDirectory(place: string): Promise<boolean> {
+  return (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+async function isThere(place: string): Promise<boolean> {
+  return (await lstat(place).catch(() => undefined)) !== undefined;
 }
 
 /** Answers the names of the files that hold something. */
@@ -193,6 +226,8 @@ function reasonOf(cause: unknown): string {
       return `permission denied (${code})`;
     case "EROFS":
       return "the file system is read-only (EROFS)";
+    case "ENOENT":
+      return "no directory can be made there (ENOENT)";
     case "ENOTDIR":
     case "EEXIST":
       return `a file is in the way (${code})`;

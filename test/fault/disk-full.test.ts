@@ -69,8 +69,10 @@ describe.skipIf(!possible)("a full disk", () => {
     const rows = 400;
     const stage = await openStage({ name: "disk-full-report", rows });
     const disk = await diskOf(stage, 1);
+    const importing = stage.startImport(`--report-dir=${disk.directory}/reports`);
+    await stage.untilApplied(1, importing);
     await disk.fillUp();
-    const ended = await stage.startImport(`--report-dir=${disk.directory}/reports`).ended;
+    const ended = await importing.ended;
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 3, stdout: "" });
     expect(ended.stderr).toContain("no space left");
 

@@ -11,7 +11,7 @@ import type { ReportRow } from "../../src/report/columns.ts";
 import { buildSummary } from "../../src/report/summary.ts";
 import type { RunSummary } from "../../src/report/summary.ts";
 import type { ReportTally } from "../../src/report/tally.ts";
-import { writeReport } from "../../src/report/writer.ts";
+import { checkReportDirectory, writeReport } from "../../src/report/writer.ts";
 import { addedRow, inBatches, otherRow } from "./report-fixture.ts";
 
 let directory: string;
@@ -153,6 +153,27 @@ describe("a report that cannot be written", () => {
     expect(error.message).toBe(
       `the report cannot be written: ${path.join(directory, "r1")}: a file is in the way (EEXIST)`,
     );
+  });
+
+  test.runIf(process.platform === "linux")("where no directory can be made ends, and says so", async () => {
+    const error = await failure(
+      writeReport({ directory: "/proc/x", runId: "r1", rows: inBatches([]), summarize }),
+    );
+    expect([error.code, error.message]).toEqual([
+      "report_unwritable",
+      "the report cannot be written: /proc/x/r1: no directory can be made there (ENOENT)",
+    ]);
+  });
+
+  test("is known before there is anything to report; asking leaves nothing behind", async () => {
+    await checkReportDirectory(path.join(directory, "not", "there", "yet"));
+    await checkReportDirectory(directory);
+    expect(await readdir(directory)).toEqual([]);
+    await writeFile(path.join(directory, "file"), "");
+    for (const place of ["file", "file/below", ...(process.platform === "linux" ? ["/proc/x"] : [])]) {
+      const error = await failure(checkReportDirectory(path.resolve(directory, place)));
+      expect(error.code).toBe("report_unwritable");
+    }
   });
 
   const mounted = process.platform === "linux" && process.getuid?.() === 0 && canMount();
