@@ -43,6 +43,7 @@ import { createApi } from "./promptlayer/api-client.ts";
 import { openQueues } from "./queue/bullmq-queues.ts";
 import type { Sandbox } from "./sandbox/server.ts";
 import { CHANGED_WARNING, givenOptions, heldRows, type HeldSources } from "./wire/carry-on.ts";
+import { makeOpened, type Opened } from "./wire/opened.ts";
 import { makeRunVerifier } from "./wire/run-verifier.ts";
 import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
 import { writeSnapshots } from "./wire/snapshot.ts";
@@ -170,34 +171,49 @@ export interface Progress {
   outcomes: Readonly<Record<Outcome["kind"], number>>;
 }
 
+/** Rejects with what could not be opened, when everything that was is closed again. */
 export async function openWorkplace(
   settings: Settings,
   target: Target,
   onFault: (error: unknown) => void,
 ): Promise<Workplace> {
-  const connection = await openStore(settings, onFault);
+  const opened = makeOpened();
+  try {
+    return await openParts(opened, { settings, target, onFault });
+  } catch (error) {
+    await opened.close().catch(onFault);
+    throw error;
+  }
+}
+
+interface WorkplaceParts {
+  settings: Settings;
+  target: Target;
+  onFault: (error: unknown) => void;
+}
+
+async function openParts(opened: Opened, { settings, target, onFault }: WorkplaceParts): Promise<Workplace> {
+  const connection = opened.add(await openStore(settings, onFault));
   const { store } = connection;
   const clock = systemClock;
-  const presence = await openPresence({
-    store,
-    clock,
-    holder: thisProcess(),
-    leaseTtlMs: settings.leaseTtl,
-    sweepIntervalMs: settings.sweepInterval,
-    onFault,
-  });
+  const presence = opened.add(
+    await openPresence({
+      store,
+      clock,
+      holder: thisProcess(),
+      leaseTtlMs: settings.leaseTtl,
+      sweepIntervalMs: settings.sweepInterval,
+      onFault,
+    }),
+  );
   // Requests that were lost with their process must be known as such before the first row is looked up.
   await presence.sweep();
   const address = parseStoreUrl(settings.store);
-  const snapshots =
-    address.kind === "embedded"
-      ? writeSnapshots({ store, directory: address.directory, clock, onFault })
-      : undefined;
-  const queues = openQueues({
-    connection: connection.queue,
-    onFault,
-    nowMs: await readStoreTime(store, clock),
-  });
+  if (address.kind === "embedded") {
+    opened.add(writeSnapshots({ store, directory: address.directory, clock, onFault }));
+  }
+  const nowMs = await readStoreTime(store, clock);
+  const queues = opened.add(openQueues({ connection: connection.queue, onFault, nowMs }));
   const outcomes = new Map<string, Record<Outcome["kind"], number>>();
   const outcomesOf = (runId: string) => {
     const known = outcomes.get(runId) ?? {
@@ -310,12 +326,7 @@ export async function openWorkplace(
         },
         signal,
       ),
-    close: async () => {
-      await queues.close();
-      await presence.close();
-      await snapshots?.close();
-      await connection.close();
-    },
+    close: () => opened.close(),
   };
 }
 

@@ -41,7 +41,10 @@ export async function openRedisConnection(
   const ledger = await connect(patient);
   const consumer = await connect(patient);
   const producer = await connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false });
-  const store = await openRedisStore({ client: ledger, prefix: REDIS_PREFIX });
+  const store = await openRedisStore({ client: ledger, prefix: REDIS_PREFIX }).catch((error: unknown) => {
+    for (const client of clients) client.disconnect();
+    throw error;
+  });
   return {
     store,
     queue: { kind: "redis", producer, consumer, prefix: `{${REDIS_PREFIX}}` },
