@@ -1,6 +1,6 @@
-/** Who this process is to others in the same store, and whether another process of this host still lives. */
+/** Who this process is to others in the same store, whose it is, and whether another one of this host still lives. */
 import { readFileSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
+import { hostname, userInfo } from "node:os";
 import type { LeaseHolder } from "../core/store.ts";
 
 export function thisProcess(): LeaseHolder {
@@ -10,6 +10,16 @@ export function thisProcess(): LeaseHolder {
     pid: process.pid,
     processStart: readProcessStart(process.pid) ?? "unknown",
   };
+}
+
+/** A user's name and host, for what is noted of a person's decisions. */
+export function thisPerson(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // In a container a user may have a number and no name.
+    return `user ${process.getuid?.() ?? "unknown"}@${hostname()}`;
+  }
 }
 
 /**

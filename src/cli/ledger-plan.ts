@@ -1,7 +1,6 @@
 /** What a person decides about rows, as it was typed: which way, why, in which draft, and who it is. */
-import { hostname, userInfo } from "node:os";
 import { TraceloadError } from "../core/errors.ts";
-import type { DecisionPlan } from "../wire/ledger.ts";
+import { thisPerson, type DecisionPlan } from "../wire/ledger.ts";
 import { typedText } from "./ledger-address.ts";
 
 const MAX_WHY_CHARS = 1_000;
@@ -31,7 +30,7 @@ export function readPlan(argv: Argv): DecisionPlan {
   return {
     decision,
     draftDatasetId: readDraft(argv, decision),
-    by: whoAmI(),
+    by: thisPerson(),
     why,
     alsoCertain: argv["all"] === true,
   };
@@ -44,13 +43,4 @@ function readDraft(argv: Argv, decision: string): number | undefined {
     throw new TraceloadError("wrong_usage", "--draft: a row that is absent is in none");
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
   throw new TraceloadError("wrong_usage", `--draft: ${JSON.stringify(text)} is not the number of a dataset`);
-}
-
-function whoAmI(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    // In a container a user may have a number and no name.
-    return `user ${process.getuid?.() ?? "unknown"}@${hostname()}`;
-  }
 }
