@@ -130,6 +130,10 @@ export const SETTINGS = {
     z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ -"),
     "name of the run (default: from the time)",
   ),
+  force: toggle(
+    "sending",
+    "send what earlier runs added once more: what is in the draft will be there twice (asks, or --yes)",
+  ),
   fresh: toggle("sending", "start a new run, also where an earlier one of the same rows could be carried on"),
   acceptChangedSource: toggle(
     "sending",

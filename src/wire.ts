@@ -17,7 +17,7 @@ import { makeGroupLocks } from "./app/group-locks.ts";
 import { preflight } from "./app/preflight.ts";
 import { interruptOrphans } from "./app/orphans.ts";
 import { openPresence } from "./app/presence.ts";
-import { thisProcess } from "./app/process-identity.ts";
+import { thisPerson, thisProcess } from "./app/process-identity.ts";
 import { removeOldRuns } from "./app/retention.ts";
 import { readingOf, type RerunSelection } from "./app/reading-options.ts";
 import { type RerunRequest, rowsOfRun } from "./app/rerun.ts";
@@ -250,7 +250,16 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
     workers.set(run.runId, worker);
     return worker;
   };
-  const parts = { store, queues, presence, clock, startRunWorker: startWorker, makeVerifier, onFault };
+  const parts = {
+    store,
+    queues,
+    presence,
+    clock,
+    startRunWorker: startWorker,
+    makeVerifier,
+    person: thisPerson(),
+    onFault,
+  };
   const telling = (onProgress: (progress: Progress) => void) => (run: Run, waitingMs?: number) => {
     const activity = workers.get(run.runId)?.activity;
     onProgress({
@@ -335,13 +344,18 @@ export function runIdOf(settings: Settings): string {
   return settings.runId ?? newRunId(systemClock.wallMs(), () => randomInt(0x10000) / 0x10000);
 }
 
+/** What of a target a run remembers. */
+type Address = Pick<Target, "origin" | "limiter" | "ratePerSecond" | "rateSearch">;
+
 /** What an import of these sources remembers. */
 export function newRun(
   settings: Settings,
-  target: Target,
+  target: Address,
   { runId, sources }: { runId: string; sources: OpenedSources },
 ): ImportRequest["run"] {
-  const { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit } = settings;
+  const { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit, force } = settings;
+  // A run that was not forced must not go on as if it had been, nor the other way round.
+  const forced = force ? { force } : {};
   const places = sources.names.map((name) =>
     name === "-" ? spoolFile(settings, runId) : path.resolve(name),
   );
@@ -355,7 +369,17 @@ export function newRun(
     fingerprint: runFingerprint({
       origin: target.origin,
       sources: sources.facts,
-      mapping: { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit },
+      mapping: {
+        format,
+        traceColumn,
+        spanColumn,
+        groupColumn,
+        unit,
+        datasetGroup,
+        skip,
+        limit,
+        ...forced,
+      },
     }),
     origin: target.origin,
     sources: sources.names,
@@ -386,7 +410,7 @@ export function newRerun(
   return { runId, fingerprint, origin: target.origin, sources, options, parent: parent.runId };
 }
 
-function sendingOptions(settings: Settings, target: Target): Omit<RunOptions, "sourceFacts"> {
+function sendingOptions(settings: Settings, target: Address): Omit<RunOptions, "sourceFacts"> {
   const { maxErrors } = settings;
   return {
     ...(target.ratePerSecond === undefined ? {} : { ratePerSecond: target.ratePerSecond }),
@@ -400,6 +424,7 @@ function sendingOptions(settings: Settings, target: Target): Omit<RunOptions, "s
     graceMs: settings.grace,
     onUnknown: settings.onUnknown,
     onDraftChange: settings.onDraftChange,
+    force: settings.force,
     ...(maxErrors === undefined ? {} : { maxErrors }),
     limiter: target.limiter,
   };
@@ -425,6 +450,7 @@ export type { RunEnd } from "./app/import-run.ts";
 export { findResumable } from "./app/resume.ts";
 export { parseRunOptions } from "./app/run-options.ts";
 export { dryRun } from "./app/dry-run.ts";
+export { countAddedBefore, refuseSecond } from "./app/forced-rows.ts";
 export { earlierRun, givenOptions, requireOrigin, sourcesOfRun } from "./wire/carry-on.ts";
 export { countSelected, findParent } from "./wire/rerun.ts";
 export { spoolFile } from "./wire/state-directory.ts";

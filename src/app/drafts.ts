@@ -16,7 +16,8 @@ export interface DraftsOptions {
   /** Reads count against the rate, too. */
   takeSlot: (signal: AbortSignal) => Promise<void>;
   locks: GroupLocks;
-  run: { origin: string; createdAt: number; limiter: string };
+  /** `force`: its rows may be in the draft from before. */
+  run: { origin: string; createdAt: number; limiter: string; force?: boolean };
   /** Attempts of one read before the run is halted. */
   maxAttempts: number;
   retryBaseMs: number;
@@ -189,7 +190,9 @@ class Opening {
     const mustWait = source !== undefined && !seededBefore && (!found || quiet);
     const seeded =
       !mustWait || (await this.#awaitSeed(draft, source.id, found ? FOUND_STALL_MS : SEED_STALL_MS));
-    await this.#setOpen(draft, quiet && seeded ? await this.#baseline(draft) : undefined);
+    // A new count would forget that rows of ours are there twice, and one that is lost now would be taken for the other.
+    const copies = this.#options.run.force === true && group.resent > 0 && group.draftDatasetId === draft;
+    await this.#setOpen(draft, quiet && seeded && !copies ? await this.#baseline(draft) : undefined);
   }
 
   /** Rows in the draft before ours. Only while nothing of the group is in flight does it mean that. */

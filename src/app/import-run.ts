@@ -7,8 +7,10 @@ import { ACTIVE_STATES, RUNNING_STATES, rowsRead, type StatusCounts } from "../c
 import type { NewRun, Run, Store } from "../core/store.ts";
 import { startFeed } from "./feed.ts";
 import { makeFinisher, type FinisherOptions } from "./finisher.ts";
+import { isForced, produceForced } from "./forced-rows.ts";
 import type { Presence } from "./presence.ts";
 import { type HeldRows, produce } from "./producer.ts";
+import { parseRunOptions } from "./run-options.ts";
 import type { Verifier } from "./verify.ts";
 
 /** This process's work on one run. */
@@ -25,6 +27,8 @@ export interface ImportParts {
   startRunWorker(run: Run): Promise<RunWorker>;
   /** Undefined: runs end without asking the server. */
   makeVerifier?: (run: Run) => Verifier;
+  /** Whose process this is, a user's name and host: who decides where a decision is noted. */
+  person: string;
   onFault: (error: unknown) => void;
 }
 
@@ -178,10 +182,10 @@ async function readAll(
   const held = carriedOn === undefined ? {} : { held: carriedOn.held };
   try {
     if (carriedOn !== undefined) await feedHeld(parts, request, queue, signal);
-    const rows = await produce(
-      { store, queue, clock, runId, origin, sources, highWaterRows, onFault, ...held },
-      signal,
-    );
+    const reading = { store, queue, clock, runId, origin, sources, highWaterRows, onFault, ...held };
+    const rows = await (isForced(parseRunOptions(runId, request.run.options))
+      ? produceForced(reading, { store, run: request.run, by: parts.person }, signal)
+      : produce(reading, signal));
     await checkTotal(store, request, rows);
     await store.changeRun(runId, { sourceComplete: true, state: "draining" }, ["reading"]);
     return undefined;

@@ -17,6 +17,8 @@ export interface ProducerOptions {
   highWaterRows: number;
   /** Of a run that is carried on: what it holds already. */
   held?: HeldRows;
+  /** Gives rows the result that the ledger knows already. Default: `markKnown`. */
+  mark?: (rows: readonly NewRow[]) => Promise<unknown>;
   onFault: (error: unknown) => void;
 }
 
@@ -41,6 +43,7 @@ export interface HeldRows {
  */
 export async function produce(options: ProducerOptions, signal: AbortSignal): Promise<number> {
   const { store, queue, clock, runId, origin, highWaterRows, held } = options;
+  const mark = options.mark ?? ((rows: readonly NewRow[]) => markKnown(store, rows));
   let read = 0;
   let stored = 0;
   for await (const batch of options.sources.rows(signal)) {
@@ -54,7 +57,8 @@ export async function produce(options: ProducerOptions, signal: AbortSignal): Pr
     read += batch.length;
     const rows = held === undefined ? numbered : await held.withoutHeld(numbered);
     if (rows.length === 0) continue;
-    await markKnown(store, rows);
+    // Before they are stored: what is stored is not looked up again when the run is carried on.
+    await mark(rows);
     await store.putRows(runId, rows);
     const jobs = rows.filter((row) => row.status === "queued").map((row) => rowJob(row, 0));
     if (jobs.length > 0) await retryUntilDone(options, signal, () => queue.enqueue(jobs));
@@ -96,15 +100,25 @@ export function newRow(origin: string, sourceRow: SourceRow, row: number): NewRo
   };
 }
 
-/** Rows that the ledger calls added or unknown get that result at once, and are not enqueued. */
-export async function markKnown(store: Pick<Store, "lookup">, rows: readonly NewRow[]): Promise<void> {
+/**
+ * Rows that the ledger calls added or unknown get that result at once, and are not enqueued. Those whose entry `isForced`
+ * picks out stay queued, and are answered.
+ */
+export async function markKnown(
+  store: Pick<Store, "lookup">,
+  rows: readonly NewRow[],
+  isForced: (entry: LedgerEntry) => boolean = () => false,
+): Promise<NewRow[]> {
   const keys = [...new Set(rows.flatMap((row) => (row.key === undefined ? [] : [row.key])))];
-  if (keys.length === 0) return;
+  if (keys.length === 0) return [];
+  const forced: NewRow[] = [];
   const entries = new Map<RowKey, LedgerEntry>();
   for (const entry of await store.lookup(keys)) entries.set(entry.key, entry);
   for (const row of rows) {
     const entry = row.key === undefined ? undefined : entries.get(row.key);
-    if (entry?.state === "added") {
+    if (entry !== undefined && isForced(entry)) {
+      forced.push(row);
+    } else if (entry?.state === "added") {
       row.status = "duplicate";
       if (entry.draftDatasetId !== undefined) row.draftDatasetId = entry.draftDatasetId;
     } else if (entry?.state === "unknown") {
@@ -113,6 +127,7 @@ export async function markKnown(store: Pick<Store, "lookup">, rows: readonly New
       row.error = "an earlier request for this row has no known outcome; not sent again";
     }
   }
+  return forced;
 }
 
 export function rowJob(row: RowTexts & { row: number }, generation: number): RowJob {

@@ -28,6 +28,8 @@ export const runOptions = z.object({
   maxErrors: z.object({ rows: z.number().optional(), percent: z.number().optional() }).optional(),
   onUnknown: z.enum(ON_UNKNOWN).default("verify"),
   onDraftChange: z.enum(ON_DRAFT_CHANGE).default("continue"),
+  /** Rows that earlier runs added are sent again. In a rerun: rows of a run that was told so, and may be there before. */
+  force: z.boolean().default(false),
   /** Names the shared limiter: the API's origin and a fingerprint of the key. */
   limiter: z.string(),
   sourceFacts: z.array(z.record(z.string(), z.unknown())).default([]),

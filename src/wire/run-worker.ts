@@ -97,7 +97,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     clock,
     takeSlot,
     locks: parts.locks,
-    run: address,
+    run: { ...address, force: options.force },
     maxAttempts: options.maxAttempts,
     retryBaseMs: options.retryBaseMs,
     retryCapMs: options.retryCapMs,

@@ -16,6 +16,8 @@ import { aHolder } from "./store-fixtures.ts";
 
 export const ORIGIN = "https://api.test";
 export const LIMITER = "limiter";
+/** Whose process it is. */
+export const PERSON = "ada@host-a";
 export const RUN_OPTIONS = {
   timeoutMs: 60_000,
   horizonMs: 120_000,
@@ -130,7 +132,15 @@ export async function importScene(
     startRunWorker,
     start: (sources, change = {}) =>
       importRun(
-        { store, queues, presence, clock, startRunWorker: change.startRunWorker ?? startRunWorker, onFault },
+        {
+          store,
+          queues,
+          presence,
+          clock,
+          startRunWorker: change.startRunWorker ?? startRunWorker,
+          person: PERSON,
+          onFault,
+        },
         {
           run: {
             runId: "run-1",

@@ -30,7 +30,7 @@ async function scene(change: Partial<DraftsOptions> & { wrap?: (store: Store) =>
   const warnings: string[] = [];
   const changes: string[] = [];
   let slots = 0;
-  const openerOf = (lease: LeaseId) =>
+  const openerOf = (lease: LeaseId, beside: Partial<DraftsOptions> = {}) =>
     makeDrafts({
       store,
       api,
@@ -54,6 +54,7 @@ async function scene(change: Partial<DraftsOptions> & { wrap?: (store: Store) =>
         changes.push(message);
       },
       ...options,
+      ...beside,
     });
   const drafts = openerOf(owner);
   return {
@@ -100,6 +101,25 @@ describe("a group with a draft", () => {
     await clock.advanceUntil(openerOf(owner).prepare(42, stop.signal));
     expect(await group()).toMatchObject({ draftDatasetId: 501, baseline: 8, added: 0 });
     expect(api.calls).toEqual(["list 42", "count 501"]);
+  });
+
+  test("whose rows were sent twice by choice keeps its count while a forced run looks at it, and no longer", async () => {
+    const { clock, store, openerOf, owner, stop, group, api } = await scene();
+    await store.setGroup(KEY, { phase: "open", draftDatasetId: 501, baseline: 3 });
+    const row = { key: rowKey(ORIGIN, { datasetGroupId: 42, traceId: "t", spanId: undefined }), group: KEY };
+    const decision = { draftDatasetId: 501, by: "ada", why: "seen there" };
+    await store.decide({ ...row, ...decision, decision: "added" });
+    await store.decide({ ...row, ...decision, decision: "absent" });
+    const { resent } = await group();
+    expect(resent).toBeGreaterThan(0);
+    api.onCountRows = () => ok(8);
+    await clock.advance(1);
+    const forced = { origin: ORIGIN, createdAt: clock.now(), limiter: "key", force: true };
+    await clock.advanceUntil(openerOf(owner, { run: forced }).prepare(42, stop.signal));
+    expect(await group()).toMatchObject({ draftDatasetId: 501, baseline: 3, resent });
+    await clock.advance(1);
+    await clock.advanceUntil(openerOf(owner).prepare(42, stop.signal));
+    expect(await group()).toMatchObject({ draftDatasetId: 501, baseline: 8, resent: 0 });
   });
 
   test("that was found half filled from the published version is waited for before it is counted (D5)", async () => {

@@ -6,7 +6,7 @@ import { conductRun } from "../../src/app/import-run.ts";
 import type { RerunSelection } from "../../src/app/reading-options.ts";
 import { rowsOfRun, selectRows } from "../../src/app/rerun.ts";
 import { takeUpRun } from "../../src/app/resume.ts";
-import { type ImportScene, importScene } from "../support/import-scene.ts";
+import { type ImportScene, importScene, PERSON } from "../support/import-scene.ts";
 import { answered, added } from "../support/scripted-api.ts";
 import { scriptedSources, sourceRows } from "../support/scripted-sources.ts";
 
@@ -123,6 +123,7 @@ describe("a rerun", () => {
       presence,
       clock,
       startRunWorker,
+      person: PERSON,
       onFault: (error: unknown) => faults.push(error),
     };
     const never = new AbortController().signal;

@@ -8,13 +8,14 @@ import { haltRun, theActiveRun } from "../../src/app/halt-run.ts";
 import type { OpenedSources, SourceRow } from "../../src/core/source.ts";
 import type { Run, Store } from "../../src/core/store.ts";
 import { aHolder, LONG_MS } from "../support/store-fixtures.ts";
-import { type ImportScene, importScene } from "../support/import-scene.ts";
+import { type ImportScene, importScene, PERSON } from "../support/import-scene.ts";
 import { scriptedSources, sourceRow, sourceRows } from "../support/scripted-sources.ts";
 
 const NEVER = new AbortController().signal;
 
 function partsOf({ store, queues, presence, clock, startRunWorker, faults }: ImportScene) {
-  return { store, queues, presence, clock, startRunWorker, onFault: (error: unknown) => faults.push(error) };
+  const onFault = (error: unknown) => faults.push(error);
+  return { store, queues, presence, clock, startRunWorker, person: PERSON, onFault };
 }
 
 interface CarryOn {

@@ -59,6 +59,7 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   onUnknown: ["retry", "retry", ["ask"]],
   onDraftChange: ["stop", "stop", ["halt"]],
   runId: ["nightly_1", "nightly_1", ["", "a b", "ä", "x".repeat(65)]],
+  force: ["yes", true, ["maybe"]],
   fresh: ["yes", true, ["maybe"]],
   acceptChangedSource: ["1", true, ["maybe"]],
   detach: ["1", true, ["maybe"]],
@@ -113,7 +114,6 @@ describe("every setting", () => {
     expect(byVariable.message).toContain(`${environmentName(name)}: ${JSON.stringify(value)} `);
   });
 
-  test("has a default that is good, or none", () => {
   test("a base URL that is none is refused with an example, and without a password in it", () => {
     expect(fault(() => load({ baseUrl: "foo" })).message).toContain("https://api.promptlayer.com");
     const { message } = fault(() => load({ baseUrl: "https//someone:p@ss-word@host" }));
@@ -121,6 +121,7 @@ describe("every setting", () => {
     expect(message).not.toMatch(/someone|ss-word/);
   });
 
+  test("has a default that is good, or none", () => {
     const { settings, origins } = load();
     expect(Object.values(origins).every((origin) => origin === "default")).toBe(true);
     expect(settings).toMatchObject({

@@ -11,6 +11,7 @@ import {
   newRun,
   openSources,
   ratePerSecond,
+  refuseSecond,
   runIdOf,
   sourceOptions,
   spooled,
@@ -22,6 +23,7 @@ import { openStoreIfThere } from "../../wire/stores.ts";
 import type { OpenedSources } from "../../core/source.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
+import { isForceMeant } from "../force-question.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 import { globalArguments, hasPassword, importFlags, nothingToRead, printSummary } from "../run-summary.ts";
 import type { Session } from "../session.ts";
@@ -45,6 +47,7 @@ export const importCommand: Command = {
     "dryRun",
     ...SENDING_SETTINGS,
     "runId",
+    "force",
     "fresh",
     "acceptChangedSource",
     "detach",
@@ -55,6 +58,7 @@ export const importCommand: Command = {
     "highWater",
     "sandboxRecord",
   ],
+  ownFlags: { yes: { type: "boolean", describe: "with --force: do not ask" } },
   examples: [
     ["import traces.csv -g 42", "every line of a CSV into dataset group 42"],
     ["import traces.csv -g 42 --dry-run", "read and check only"],
@@ -69,6 +73,10 @@ export const importCommand: Command = {
       return planImport(session, origin, await openSources(files, sourceOptions(settings), { stdin }));
     }
     return withTarget(session, async (target) => {
+      if (settings.force && !(await isForceMeant(session, { target, files, yes: argv["yes"] === true }))) {
+        session.err.stream.write("nothing was sent\n");
+        return 0;
+      }
       const runId = runIdOf(settings);
       const copied = spooled(stdin, spoolFile(settings, runId), session.signal);
       const sources = await openSources(files, sourceOptions(settings), { stdin: copied });
@@ -100,8 +108,11 @@ async function sendImport(
             changed: (left, difference) =>
               note(`run ${left.runId} is left as it is, and a new one started: ${difference}`),
           });
+      const isNamed = sources.facts.every(({ headHash }) => headHash !== undefined);
+      if (settings.force && !settings.fresh && isNamed) await refuseSecond(workplace.store, run.fingerprint);
       for (const orphan of await workplace.interruptOrphans(run.fingerprint, earlier?.run.runId, signal)) {
-        note(`run ${orphan.runId} was interrupted; what it added is known, and is not sent again`);
+        const kept = settings.force ? "" : "; what it added is known, and is not sent again";
+        note(`run ${orphan.runId} was interrupted${kept}`);
       }
       await workplace.removeOldRuns();
       if (earlier === undefined)
@@ -125,7 +136,10 @@ async function planImport(session: Session, origin: string, sources: OpenedSourc
   const runId = settings.runId ?? `dry-run-${startedAt.toString(36)}`;
   const connection = await openStoreIfThere(settings, onFault);
   try {
-    const rows = plannedRows(dryRun(sources, origin, connection?.store, signal), sources.names);
+    const rows = plannedRows(
+      dryRun({ sources, origin, store: connection?.store, force: settings.force }, signal),
+      sources.names,
+    );
     const report = await writeReport({
       directory: settings.reportDir,
       runId,

@@ -1,0 +1,59 @@
+/** `import --force` adds rows to a draft that may hold them: it asks first, and says how many if that is soon known. */
+import { stdin } from "node:process";
+import {
+  countAddedBefore,
+  earlierRun,
+  newRun,
+  openSources,
+  runIdOf,
+  sourceOptions,
+  type Target,
+} from "../wire.ts";
+import { openStoreIfThere } from "../wire/stores.ts";
+import { confirm } from "./confirm.ts";
+import type { Session } from "./session.ts";
+import { formatRows } from "./show/human.ts";
+
+/** What is larger takes longer to read than a person wants to wait for a question. */
+const MAX_COUNTED_BYTES = 64 * 1024 * 1024;
+
+/** Whether to go on. Throws `wrong_usage` where nobody can be asked. */
+export async function isForceMeant(
+  session: Session,
+  { target, files, yes }: { target: Target; files: string[]; yes: boolean },
+): Promise<boolean> {
+  const { err, signal } = session;
+  const onTerminal = stdin.isTTY && err.stream.isTTY;
+  const count = yes || !onTerminal ? undefined : await countForced(session, target, files);
+  if (count === 0) return true;
+  return confirm(forceQuestion(files, count), { input: stdin, output: err.stream, yes, signal });
+}
+
+/** `count`: rows that were added before, if it is known. */
+export function forceQuestion(files: readonly string[], count: number | undefined): string {
+  const what = count === undefined ? "Rows" : formatRows(count);
+  const were = count === 1 ? "was" : "were";
+  return `${what} of ${files.join(", ")} that ${were} added before will be in the draft twice (--force). Send?`;
+}
+
+/** Undefined: sources that can be read only once, or that take long. */
+async function countForced(session: Session, target: Target, files: string[]): Promise<number | undefined> {
+  const { loaded, onFault, signal } = session;
+  const { settings } = loaded;
+  const sources = await openSources(files, sourceOptions(settings), { stdin });
+  const bytes = sources.facts.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? Infinity), 0);
+  if (bytes > MAX_COUNTED_BYTES) return undefined;
+  const connection = await openStoreIfThere(settings, onFault);
+  if (connection === undefined) return 0;
+  try {
+    const { store } = connection;
+    const { fingerprint } = newRun(settings, target, { runId: runIdOf(settings), sources });
+    const wanted = { runId: settings.runId, fingerprint };
+    const leave = { acceptChanged: settings.acceptChangedSource, changed: () => undefined };
+    const earlier = settings.fresh ? undefined : await earlierRun(store, wanted, sources, leave);
+    const { origin } = target;
+    return await countAddedBefore({ store, sources, origin, ownSeq: earlier?.run.seq }, signal);
+  } finally {
+    await connection.close();
+  }
+}
