@@ -202,8 +202,11 @@ export type ClaimAnswer =
   | { kind: "claimed" }
   /** The run is not running. Nothing was written. */
   | { kind: "stopped" }
-  /** Not now: try again, with a new slot, after `retryInMs`. Nothing was written. */
-  | { kind: "wait"; reason: "draft" | "sending" | "paused"; retryInMs: number }
+  /**
+   * Not now: try again, with a new slot, after `retryInMs`. Nothing was written. `recovery`: the store's server was
+   * restarted or replaced, and waits until every living process has told it again what it may have forgotten.
+   */
+  | { kind: "wait"; reason: "draft" | "sending" | "paused" | "recovery"; retryInMs: number }
   /** The row has its final result. Drop the job; nothing was written. */
   | { kind: "done" }
   /** The ledger says added: by this very row of this run (`own`), or before it. The result is written. */
@@ -298,6 +301,8 @@ export interface SlotGrant {
    * nobody asks. undefined: no limit.
    */
   ratePerSecond: number | undefined;
+  /** Whether the first slot comes after the store's recovery: until then no claim is granted. */
+  recovering?: boolean;
 }
 
 /** Where a limiter stands: what its senders were answered, and the pace that was set last. */

@@ -1,7 +1,7 @@
 /** The clients that a store on Redis and its queue work with. */
 import { Redis, type RedisOptions } from "ioredis";
 import { TraceloadError } from "../core/errors.ts";
-import { openRedisStore } from "../store/redis/store.ts";
+import { openRedisStore, type RedisStoreOptions } from "../store/redis/store.ts";
 import type { StoreConnection } from "./store-connection.ts";
 import { sendOncePerTurn } from "./turn-writes.ts";
 
@@ -12,6 +12,7 @@ const REDIS_PREFIX = "traceload";
 export async function openRedisConnection(
   url: string,
   onFault: (error: unknown) => void,
+  storeOptions: Pick<RedisStoreOptions, "recoveryMs"> = {},
 ): Promise<StoreConnection> {
   const clients: Redis[] = [];
   const connect = async (options: RedisOptions): Promise<Redis> => {
@@ -41,7 +42,8 @@ export async function openRedisConnection(
   const ledger = await connect(patient);
   const consumer = await connect(patient);
   const producer = await connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false });
-  const store = await openRedisStore({ client: ledger, prefix: REDIS_PREFIX }).catch((error: unknown) => {
+  const opening = openRedisStore({ client: ledger, prefix: REDIS_PREFIX, ...storeOptions });
+  const store = await opening.catch((error: unknown) => {
     for (const client of clients) client.disconnect();
     throw error;
   });

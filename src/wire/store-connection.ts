@@ -32,14 +32,18 @@ export function storeExists(address: StoreAddress): boolean {
   return address.kind === "redis" || existsSync(address.directory);
 }
 
-/** Loads the one adapter that is needed: each takes a tenth of a second. */
+/**
+ * Loads the one adapter that is needed: each takes a tenth of a second. `recoveryMs`: how long a Redis that was restarted
+ * waits to be told what it may have forgotten.
+ */
 export async function openStoreConnection(
   address: StoreAddress,
   onFault: (error: unknown) => void,
+  options: { recoveryMs?: number } = {},
 ): Promise<StoreConnection> {
   if (address.kind === "embedded") return openEmbeddedConnection(address.directory);
   const { openRedisConnection } = await import("./redis-connection.ts");
-  return openRedisConnection(address.url, onFault);
+  return openRedisConnection(address.url, onFault, options);
 }
 
 async function openEmbeddedConnection(directory: string): Promise<StoreConnection> {

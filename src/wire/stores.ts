@@ -10,7 +10,7 @@ export async function openStore(
   settings: Settings,
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection> {
-  return openStoreConnection(parseStoreUrl(settings.store), onFault);
+  return openStoreConnection(parseStoreUrl(settings.store), onFault, patience(settings));
 }
 
 /** Undefined where there is none yet, since looking must not create one. */
@@ -20,7 +20,7 @@ export async function openStoreIfThere(
 ): Promise<StoreConnection | undefined> {
   const address = parseStoreUrl(settings.store);
   if (!storeExists(address)) return undefined;
-  const connection = await openStoreConnection(address, onFault);
+  const connection = await openStoreConnection(address, onFault, patience(settings));
   try {
     await sweepUpTheDead(connection.store, thisProcess());
     return connection;
@@ -28,6 +28,11 @@ export async function openStoreIfThere(
     await connection.close();
     throw error;
   }
+}
+
+/** A process that is silent for longer does not count as alive, and is not waited for. */
+function patience({ leaseTtl }: Settings): { recoveryMs: number } {
+  return { recoveryMs: leaseTtl };
 }
 
 /** What the owner of an embedded store last told of it; undefined for other stores, and where nothing was told. */

@@ -16,6 +16,8 @@ export interface StageOptions {
   rows: number;
   /** undefined: the embedded store. */
   redis?: RedisSource | undefined;
+  /** What Redis may forget when it dies; nothing by default. */
+  appendfsync?: "always" | "everysec";
   /** Flags of the sandbox. */
   sandbox?: readonly string[];
   /** Flags of every import, after (and so before) those of the stage. */
@@ -61,7 +63,10 @@ const HOLD = "onUnknown" in SETTINGS ? ["--on-unknown=hold"] : [];
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const scene = await openScene(options.name);
-  const redis = await options.redis?.start({ appendonly: "yes", appendfsync: "always" });
+  const redis = await options.redis?.start({
+    appendonly: "yes",
+    appendfsync: options.appendfsync ?? "always",
+  });
   if (redis !== undefined) {
     if (redis.directory !== undefined) scene.alsoKeep(redis.directory);
     scene.atEnd(() => redis.stop());

@@ -2,7 +2,8 @@
  * How the store's data lies in Redis: which keys there are, and the numbers that scripts and adapters must agree on.
  * All keys share the hash tag `{prefix}`, so that a script finds all of them on one node of a cluster.
  *
- *   {p}:meta             hash    schema, and the last sequence numbers given out (run, lease, group)
+ *   {p}:meta             hash    schema, the last sequence numbers given out (run, lease, group), the server's
+ *                                run_id, and when its recovery is over
  *   {p}:leases           zset    lease -> when it runs out        {p}:holders   hash  lease -> holder, JSON
  *   {p}:runs             zset    run id -> run                    {p}:trash     hash  removed run -> its highest row
  *   {p}:r:<run>          hash    the run, its counts (c1..c8) and highest row
@@ -35,6 +36,10 @@ export const RESULT_BYTES = 20;
 /** Rows to a hash of identities; below every Redis version's limit for listpacks. */
 export const BLOCK_ROWS = 128;
 
+/** Bytes to a claim, and to a settlement, on their way to a script. */
+export const CLAIM_RECORD = 46;
+export const SETTLE_RECORD = 53;
+
 /** Texts (code and message together) are cut here. */
 export const MAX_TEXT_CHARS = 500;
 
@@ -46,7 +51,10 @@ export function statusOf(number: number): StoredStatus | undefined {
   return STORED_STATUSES[number - 1];
 }
 
-/** Numbers that the claim script answers with. From `PAUSED` on, the rest is the length of the pause in ms. */
+/**
+ * Numbers that the claim script answers with. From `paused` on, the rest is the length of the pause in ms; below 0, the
+ * number is what is left of the store's recovery.
+ */
 export const CLAIM_ANSWERS = {
   claimed: 1,
   stopped: 2,

@@ -1,8 +1,8 @@
 /** The sending protocol's part of the ledger on Redis: claims and settlements travel in batches, each judged by itself. */
 import type { ClaimAnswer, ClaimRequest, Ledger, SettleRequest, Settlement } from "../../core/store.ts";
 import { microBatch } from "../micro-batch.ts";
-import { CLAIM_ANSWERS, SETTLE_KINDS } from "./layout.ts";
-import { leaseNumber, packCalls, packKeys, type PackedCall } from "./packing.ts";
+import { CLAIM_ANSWERS, CLAIM_RECORD, SETTLE_KINDS, SETTLE_RECORD } from "./layout.ts";
+import { leaseNumber, packCalls, packKeys } from "./packing.ts";
 import { durationNumber, MAX_ATTEMPTS, modeNumber, readEntry, resultText } from "./records.ts";
 import { replyBytes, replyList, replyNumber } from "./replies.ts";
 import type { ScriptRunner } from "./script.ts";
@@ -10,10 +10,9 @@ import { claimScript } from "./scripts/claim.ts";
 import { lookupScript } from "./scripts/lookup.ts";
 import { settleScript } from "./scripts/settle.ts";
 import { sweepScript } from "./scripts/sweep.ts";
+import type { ClaimCall, SettleCall, Told } from "./told.ts";
 
 const MAX_BATCH = 128;
-const CLAIM_BYTES = 46;
-const SETTLE_BYTES = 53;
 /** Digits of the key that name its bucket. */
 const BUCKET_DIGITS = 4;
 
@@ -23,24 +22,31 @@ export interface RedisLedger extends Pick<Ledger, "lookup" | "claim" | "settle" 
   close(reason: Error): void;
 }
 
-export function createLedger(runner: ScriptRunner): RedisLedger {
-  const settlements = microBatch<PackedCall, undefined>({
+/** `told` hears of every claim that was granted and every settlement; `onRecovery`, that the store waits to be told. */
+export function createLedger(runner: ScriptRunner, told: Told, onRecovery: () => void): RedisLedger {
+  const settlements = microBatch<SettleCall, undefined>({
     maxItems: MAX_BATCH,
     gather: "turn",
     send: async (calls) => {
-      await runner.run(settleScript, ...packCalls(calls));
+      const args = packCalls(calls);
+      await runner.run(settleScript, ...args);
+      told.settled(calls, args);
       return calls.map(() => undefined);
     },
   });
-  const claims = microBatch<PackedCall, ClaimAnswer>({
+  const claims = microBatch<ClaimCall, ClaimAnswer>({
     maxItems: MAX_BATCH,
     gather: "turn",
     send: async (calls) => {
       // A claim must not overtake the settlements made before it: a process that dies between the two would leave
       // more rows unknown than it had requests in flight.
       settlements.flush();
-      const answers = replyList(await runner.run(claimScript, ...packCalls(calls)));
-      return answers.map((answer) => claimAnswer(replyNumber(answer)));
+      const reply = replyList(await runner.run(claimScript, ...packCalls(calls))).map(replyNumber);
+      const answers = reply.slice(0, calls.length);
+      const isClaimed = answers.map((answer) => answer === CLAIM_ANSWERS.claimed);
+      told.claimed(calls, isClaimed, reply[calls.length] ?? 0);
+      if (answers.some((answer) => answer < 0)) onRecovery();
+      return answers.map(claimAnswer);
     },
   });
 
@@ -73,21 +79,23 @@ export function createLedger(runner: ScriptRunner): RedisLedger {
   };
 }
 
-function packClaim(request: ClaimRequest): PackedCall {
-  const bytes = Buffer.allocUnsafe(CLAIM_BYTES);
+function packClaim(request: ClaimRequest): ClaimCall {
+  const { token, holdMs } = request;
+  const bytes = Buffer.allocUnsafe(CLAIM_RECORD);
   bytes.write(request.key, 0, 16, "hex");
   bytes.write(request.token, 16, 8, "hex");
   bytes.writeUInt32LE(request.row, 24);
   bytes.writeUInt32LE(Math.ceil(request.holdMs), 28);
   bytes.writeUInt32LE(leaseNumber(request.owner), 32);
   bytes.write(request.key, 42, BUCKET_DIGITS, "latin1");
-  return { bytes, placesAt: 36, texts: [request.runId, request.group, request.limiter] };
+  const texts = [request.runId, request.group, request.limiter];
+  return { bytes, placesAt: 36, texts, token, holdMs };
 }
 
-function packSettlement(request: SettleRequest): PackedCall {
+function packSettlement(request: SettleRequest): SettleCall {
   const { settlement, facts } = request;
   const added = settlement.kind === "added" ? settlement : undefined;
-  const bytes = Buffer.allocUnsafe(SETTLE_BYTES);
+  const bytes = Buffer.allocUnsafe(SETTLE_RECORD);
   bytes.write(request.key, 0, 16, "hex");
   bytes.write(request.token, 16, 8, "hex");
   bytes.writeUInt32LE(request.row, 24);
@@ -98,7 +106,8 @@ function packSettlement(request: SettleRequest): PackedCall {
   bytes.writeUIntLE(durationNumber(facts.durationMs), 34, 3);
   bytes.writeUIntLE(added?.draftDatasetId ?? 0, 37, 6);
   bytes.write(request.key, 49, BUCKET_DIGITS, "latin1");
-  return { bytes, placesAt: 43, texts: [request.runId, request.group, settlementText(settlement)] };
+  const texts = [request.runId, request.group, settlementText(settlement)];
+  return { bytes, placesAt: 43, texts, token: request.token, isUnknown: settlement.kind === "unknown" };
 }
 
 function settlementText(settlement: Settlement): string {
@@ -118,6 +127,7 @@ function settlementText(settlement: Settlement): string {
 }
 
 function claimAnswer(number: number): ClaimAnswer {
+  if (number < 0) return { kind: "wait", reason: "recovery", retryInMs: -number };
   if (number >= CLAIM_ANSWERS.paused) {
     return { kind: "wait", reason: "paused", retryInMs: number - CLAIM_ANSWERS.paused };
   }

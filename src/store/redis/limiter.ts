@@ -22,7 +22,11 @@ export function createLimiter(runner: ScriptRunner): RedisLimiter {
     gather: "turn",
     send: async (calls) => {
       const reply = replyList(await runner.run(slotsScript, ...packCalls(calls)));
-      return calls.map((_, index) => grant(replyNumber(reply[index * 2]), replyNumber(reply[index * 2 + 1])));
+      const recovering = replyNumber(reply.at(-1)) === 1;
+      return calls.map((_, index) => {
+        const granted = grant(replyNumber(reply[index * 2]), replyNumber(reply[index * 2 + 1]));
+        return recovering ? { ...granted, recovering } : granted;
+      });
     },
   });
 

@@ -20,6 +20,8 @@ export interface ScriptRunner {
    * client goes on trying to reach it; throws a TraceloadError when it refuses for good, or after `close`.
    */
   run(script: Script, ...args: Argument[]): Promise<Reply>;
+  /** What to do before a script is repeated that met a server which nobody has looked at (shared/recovery.ts). */
+  onUnchecked(checkIn: () => Promise<void>): void;
   close(): void;
 }
 
@@ -30,6 +32,7 @@ const LONGEST_PAUSE_MS = 1000;
 export function createScriptRunner(client: Redis | Cluster, tag: string): ScriptRunner {
   const shas = new Map<Script, string>();
   const closing = new AbortController();
+  let checkIn: (() => Promise<void>) | undefined;
 
   function shaOf(script: Script): string {
     let sha = shas.get(script);
@@ -58,6 +61,10 @@ export function createScriptRunner(client: Redis | Cluster, tag: string): Script
         return await evaluate(script, args);
       } catch (error) {
         if (closing.signal.aborted) throw closedFault();
+        if (checkIn !== undefined && error instanceof Error && error.message.startsWith("UNCHECKED")) {
+          await checkIn();
+          continue;
+        }
         if (!worthWaiting(error)) throw redisFault(error, script.name);
       }
       await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => undefined);
@@ -65,5 +72,11 @@ export function createScriptRunner(client: Redis | Cluster, tag: string): Script
     }
   }
 
-  return { run, close: () => closing.abort() };
+  return {
+    run,
+    onUnchecked: (act) => {
+      checkIn = act;
+    },
+    close: () => closing.abort(),
+  };
 }

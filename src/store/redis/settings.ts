@@ -26,7 +26,8 @@ const WANTED: readonly WantedSetting[] = [
   {
     name: "appendfsync",
     good: (value) => value === "always",
-    means: "a crash of Redis's host forgets up to its last second",
+    means:
+      "a crash of Redis's host forgets up to its last second, and after each restart nothing is sent for a while",
     mend: "redis-cli CONFIG SET appendfsync always",
   },
 ];
@@ -69,7 +70,8 @@ async function settingWarnings(client: Redis | Cluster): Promise<string[]> {
   return warnings;
 }
 
-async function readSetting(
+/** `value` undefined: the server does not tell, for the reason in `refusal`. */
+export async function readSetting(
   client: Redis | Cluster,
   name: string,
 ): Promise<{ value: string | undefined; refusal: string }> {

@@ -10,11 +10,13 @@ import { createLeases } from "./leases.ts";
 import { createLedger } from "./ledger.ts";
 import { createLimiter } from "./limiter.ts";
 import { replyList, replyNumber } from "./replies.ts";
+import { createRecovery } from "./recovery.ts";
 import { createRows } from "./rows.ts";
 import { createRuns } from "./runs.ts";
 import { createScriptRunner, type ScriptRunner } from "./script.ts";
 import { nowScript, schemaScript } from "./scripts/schema.ts";
 import { checkRedisSettings, redisName } from "./settings.ts";
+import { createTold } from "./told.ts";
 
 export interface RedisStoreOptions {
   /**
@@ -26,26 +28,38 @@ export interface RedisStoreOptions {
   prefix?: string;
   /** How long to wait for Redis before giving up on it; 10 s unless told. Once open, calls wait without end. */
   openWithinMs?: number;
+  /**
+   * How long a server that may have forgotten what it acknowledged grants nothing, so that every living process can tell
+   * it again; 30 s unless told.
+   */
+  recoveryMs?: number;
 }
 
 const OPEN_WITHIN_MS = 10_000;
+const RECOVERY_MS = 30_000;
 
 /**
  * Opens the store, and creates it where there is none. Throws `store_schema` when a newer version of traceload made
  * it, and `store_unreachable` when Redis does not answer in time.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
-  const { client, prefix = DEFAULT_PREFIX, openWithinMs = OPEN_WITHIN_MS } = options;
+  const { client, prefix = DEFAULT_PREFIX } = options;
+  const { openWithinMs = OPEN_WITHIN_MS, recoveryMs = RECOVERY_MS } = options;
   const name = redisName(client);
   const runner = createScriptRunner(client, `{${prefix}}`);
+  const told = createTold(() => performance.now());
+  const recovery = createRecovery({ client, runner, told, recoveryMs });
+  runner.onUnchecked(() => recovery.checkIn());
   const warnings = await withinReach(client, openWithinMs, async () => {
     await openSchema(runner, name);
+    await recovery.checkIn();
     return await checkRedisSettings(client);
   }).catch((error: unknown) => {
+    recovery.close();
     runner.close();
     throw error;
   });
-  const ledger = createLedger(runner);
+  const ledger = createLedger(runner, told, () => void recovery.checkIn().catch(() => undefined));
   const limiter = createLimiter(runner);
   return {
     facts: { kind: "redis", name, warnings },
@@ -58,6 +72,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     ...limiter,
     now: async () => replyNumber(await runner.run(nowScript)),
     close: () => {
+      recovery.close();
       runner.close();
       ledger.close(closedFault());
       limiter.close(closedFault());

@@ -1,16 +1,17 @@
 /**
  * Rule: a request may leave only while its entry says `sending` under its own token, and an entry of somebody else's
  * is either waited for or, when its sender is gone or out of time, called unknown. While somebody who lives holds the
- * group's lock, nothing is granted. Checks and their order are the port's; one record is one claim, atomic and
+ * group's lock, nothing is granted; nor while the store recovers. Checks and their order are the port's; one record is one claim, atomic and
  * answered by itself.
  *
  * ARGV[1]: records of key, token, row, hold ms, owner, the places in ARGV of run id, group key
- * and limiter, and the bucket.
+ * and limiter, and the bucket. Answers a number for each, and then the store's time.
  */
-import { CLAIM_ANSWERS } from "../layout.ts";
+import { CLAIM_ANSWERS, CLAIM_RECORD } from "../layout.ts";
 import type { Script } from "../script.ts";
 import { CLOCK, LEASES } from "./shared/clock.ts";
 import { ENTRIES, GROUPS, LOST_SENDERS } from "./shared/entries.ts";
+import { RECOVERY } from "./shared/recovery.ts";
 import { RUNS } from "./shared/runs.ts";
 
 /** Stands in the report for rows held because an earlier request's outcome is not known. */
@@ -18,7 +19,9 @@ const HELD_TEXT = "held\\0an earlier request for this row has an unknown outcome
 
 export const claimScript: Script = {
   name: "claim",
-  lua: `${CLOCK}${LEASES}${RUNS}${ENTRIES}${GROUPS}${LOST_SENDERS}
+  lua: `${CLOCK}${LEASES}${RUNS}${ENTRIES}${GROUPS}${LOST_SENDERS}${RECOVERY}
+local unchecked = requireCheckedIn()
+if unchecked then return unchecked end
 local pauses = {}
 local function pauseOf(limiter)
   local rest = pauses[limiter]
@@ -35,8 +38,9 @@ local function claim(bucket, key, token, row, hold, owner, runId, groupKey, limi
   if FINAL[statusOf(run, row)] then return ${CLAIM_ANSWERS.done} end
   local entry = readEntry(bucket, key)
   local state = stateOf(entry)
-  -- What was granted before a pause, or before the gate was closed, stays so, however late its answer is asked for again.
+  -- What was granted before a pause, or a closed gate, stays so, however late its answer is asked for again.
   if state == SENDING and tokenOf(entry) == token then return ${CLAIM_ANSWERS.claimed} end
+  if recovery > 0 then return -recovery end
   local pause = pauseOf(limiter)
   if pause > 0 then return ${CLAIM_ANSWERS.paused} + math.ceil(pause) end
   local group = groupByKey(groupKey)
@@ -64,13 +68,14 @@ end
 local answers = {}
 local at, packed = 1, ARGV[1]
 local key, token, row, hold, owner, run, group, limiter, bucket
-for n = 1, #packed / 46 do
+for n = 1, #packed / ${CLAIM_RECORD} do
   key, token, row, hold, owner, run, group, limiter, bucket, at =
     struct.unpack('<c16c8I4I4I4I2I2I2c4', packed, at)
   answers[n] = claim(bucket, key, token, row, hold, owner, ARGV[run], ARGV[group], ARGV[limiter])
 end
 flushRuns()
 flushGroups()
+answers[#answers + 1] = now
 return answers
 `,
 };

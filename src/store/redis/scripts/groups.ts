@@ -2,6 +2,7 @@
 import type { Script } from "../script.ts";
 import { CLOCK, LEASES } from "./shared/clock.ts";
 import { ENTRIES, GROUPS } from "./shared/entries.ts";
+import { RECOVERY } from "./shared/recovery.ts";
 
 /** ARGV: group key. Answers fields and values; none when nobody has seen the group. */
 export const readGroupScript: Script = {
@@ -24,14 +25,21 @@ return found
 `,
 };
 
-/** ARGV: group key, owner, ttl ms. Answers 1 if the owner has the hold. A hold ends with its time or its lease; claims look. */
+/**
+ * ARGV: group key, owner, ttl ms. Answers 1 if the owner has the hold. A hold ends with its time or its lease; claims
+ * look. Nobody gets it while the store recovers: what would be read behind the gate is not all that was sent.
+ */
 export const lockGroupScript: Script = {
   name: "lock-group",
-  lua: `${CLOCK}${LEASES}${ENTRIES}${GROUPS}
+  lua: `${CLOCK}${LEASES}${ENTRIES}${GROUPS}${RECOVERY}
+local unchecked = requireCheckedIn()
+if unchecked then return unchecked end
 if not isHeld(ARGV[2]) then return 0 end
 local group = groupByKey(ARGV[1], true)
 local holder = group.lockOwner
-if holder and holder ~= ARGV[2] and group.lockUntil > now and isHeld(holder) then return 0 end
+local isLocked = holder and group.lockUntil > now and isHeld(holder)
+if isLocked and holder ~= ARGV[2] then return 0 end
+if recovery > 0 and not isLocked then return 0 end
 redis.call('HSET', group.key, 'lockOwner', ARGV[2], 'lockUntil', now + ARGV[3])
 return 1
 `,
@@ -50,12 +58,17 @@ return redis.status_reply('OK')
 `,
 };
 
-/** ARGV: group key, phase, draft or '', baseline or ''. A count that starts anew moves the version: nobody judges by both. */
+/**
+ * ARGV: group key, phase, draft or '', baseline or ''. A count that starts anew moves the version: nobody judges by
+ * both. While the store recovers no baseline is taken: rows that it counts may yet be told again as added since.
+ */
 export const setGroupScript: Script = {
   name: "set-group",
-  lua: `${CLOCK}${ENTRIES}${GROUPS}
+  lua: `${CLOCK}${ENTRIES}${GROUPS}${RECOVERY}
+local unchecked = requireCheckedIn()
+if unchecked then return unchecked end
 local group = groupByKey(ARGV[1], true)
-local draft, baseline = ARGV[3], ARGV[4]
+local draft, baseline = ARGV[3], recovery == 0 and ARGV[4] or ''
 redis.call('HSET', group.key, 'phase', ARGV[2], 'checked', now)
 local another = draft ~= '' and struct.pack('<I6', tonumber(draft)) ~= group.draft
 if another then

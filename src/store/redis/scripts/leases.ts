@@ -1,6 +1,7 @@
 /** Rules of leases: a number names one process, once; a lease that ran out or was ended is never held again. */
 import type { Script } from "../script.ts";
 import { CLOCK, LEASES } from "./shared/clock.ts";
+import { RECOVERY } from "./shared/recovery.ts";
 
 /** How long the holder of a lost lease can still be read, for people who ask who it was. */
 const REMEMBER_MS = 24 * 60 * 60 * 1000;
@@ -8,7 +9,9 @@ const REMEMBER_MS = 24 * 60 * 60 * 1000;
 /** ARGV: holder, ttl ms. Answers the lease. */
 export const openLeaseScript: Script = {
   name: "open-lease",
-  lua: `${CLOCK}
+  lua: `${CLOCK}${RECOVERY}
+local unchecked = requireCheckedIn()
+if unchecked then return unchecked end
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', base .. ':leases', '-inf', now - ${REMEMBER_MS})) do
   redis.call('ZREM', base .. ':leases', old)
   redis.call('HDEL', base .. ':holders', old)

@@ -5,7 +5,7 @@
  * ARGV[1]: records of key, token, row, kind, mode, attempts, HTTP status, duration, draft, and the places in ARGV of
  * run id, group key and text, and the bucket.
  */
-import { SETTLE_KINDS } from "../layout.ts";
+import { SETTLE_KINDS, SETTLE_RECORD } from "../layout.ts";
 import type { Script } from "../script.ts";
 import { CLOCK } from "./shared/clock.ts";
 import { ENTRIES, GROUPS } from "./shared/entries.ts";
@@ -15,9 +15,11 @@ const kind = (name: (typeof SETTLE_KINDS)[number]): number => SETTLE_KINDS.index
 
 const LATE_TEXT = "landed_late\\0the server confirmed the row after its claim was given up";
 
-export const settleScript: Script = {
-  name: "settle",
-  lua: `${CLOCK}${RUNS}${ENTRIES}${GROUPS}
+/**
+ * With `TOLD_BEFORE` the settlement was acknowledged once, and may have been forgotten with its claim: then a row
+ * without an entry is no surprise, and a refusal still becomes its row's result.
+ */
+export const SETTLE = `${CLOCK}${RUNS}${ENTRIES}${GROUPS}
 local function settleAdded(run, group, bucket, key, token, row, facts, draft, mode, text)
   local entry = readEntry(bucket, key)
   local own = entry and tokenOf(entry) == token
@@ -30,7 +32,7 @@ local function settleAdded(run, group, bucket, key, token, row, facts, draft, mo
   if own then
     land(group, bucket, key, entry, draft, token)
   else
-    text = '${LATE_TEXT}'
+    if entry or not TOLD_BEFORE then text = '${LATE_TEXT}' end
     moveEntry(group, bucket, key, entry,
       struct.pack('<BI4I4I4c6c8', LANDED, run and run.seq or 0, row, group.seq, draft, token))
   end
@@ -42,6 +44,10 @@ local function settle(run, groupKey, bucket, key, token, row, kind, facts, draft
     return settleAdded(run, groupByKey(groupKey, true), bucket, key, token, row, facts, draft, mode, text)
   end
   local entry = readEntry(bucket, key)
+  local refusal = kind == ${kind("rejected")} and REJECTED or kind == ${kind("failed")} and FAILED
+  if not entry and TOLD_BEFORE and refusal and run and statusOf(run, row) == QUEUED then
+    setResult(run, row, refusal, facts, noBytes, 0, text)
+  end
   if not entry or tokenOf(entry) ~= token then return end
   local state, status = stateOf(entry)
   if state == LANDED then return end
@@ -52,7 +58,7 @@ local function settle(run, groupKey, bucket, key, token, row, kind, facts, draft
     status = UNKNOWN
   else
     moveEntry(group, bucket, key, entry, false)
-    status = kind == ${kind("rejected")} and REJECTED or kind == ${kind("failed")} and FAILED
+    status = refusal
   end
   if not status then
     -- A row that was given up for unknown is nobody's job any more: in a run that stopped it has not been sent.
@@ -65,7 +71,7 @@ end
 
 local at, packed = 1, ARGV[1]
 local key, token, row, kind, mode, facts, draft, run, group, text, bucket
-for n = 1, #packed / 53 do
+for n = 1, #packed / ${SETTLE_RECORD} do
   key, token, row, kind, mode, facts, draft, run, group, text, bucket, at =
     struct.unpack('<c16c8I4BBc7c6I2I2I2c4', packed, at)
   settle(runById(ARGV[run]), ARGV[group], bucket, key, token, row, kind, facts, draft, mode, ARGV[text])
@@ -73,5 +79,6 @@ end
 flushRuns()
 flushGroups()
 return redis.status_reply('OK')
-`,
-};
+`;
+
+export const settleScript: Script = { name: "settle", lua: `local TOLD_BEFORE = false\n${SETTLE}` };

@@ -1,17 +1,22 @@
 /**
  * Rule: one rate for a limiter, over all processes: evenly spaced slots by GCRA, at the lowest rate that a sender of
- * the last 10 s asks for, or the ceiling below it. A pause moves the next free slot and holds back rows that have theirs already (claim looks).
+ * the last 10 s asks for, or the ceiling below it. A pause moves the next free slot and holds back rows that have theirs
+ * already (claim looks); so does the store's recovery.
  */
 import type { Script } from "../script.ts";
 import { CLOCK } from "./shared/clock.ts";
 
 const SENDER_MEMORY_MS = 10_000;
 
-/** ARGV[1]: records of rate (0: none), count, and the places in ARGV of limiter and sender. Answers µs and rate of each. */
+/**
+ * ARGV[1]: records of rate (0: none), count, and the places in ARGV of limiter and sender. Answers
+ * µs and rate of each, and then 1 if they come after the store's recovery.
+ */
 export const slotsScript: Script = {
   name: "slots",
   lua: `${CLOCK}
 local exact = time[1] * 1000 + time[2] / 1000
+local recoverUntil = tonumber(redis.call('HGET', base .. ':meta', 'recoverUntil') or 0)
 local limiters = {}
 local function limiterOf(name)
   local limiter = limiters[name]
@@ -53,7 +58,7 @@ local answers = {}
 for n, item in ipairs(items) do
   local limiter = item[1]
   local rate = lowest(limiter)
-  local start = math.max(limiter.next, exact, limiter.paused)
+  local start = math.max(limiter.next, exact, limiter.paused, recoverUntil)
   limiter.next = start + (rate > 0 and item[2] * 1000 / rate or 0)
   answers[n * 2 - 1] = math.ceil((start - exact) * 1000)
   answers[n * 2] = string.format('%.17g', rate)
@@ -61,6 +66,7 @@ end
 for _, limiter in pairs(limiters) do
   redis.call('HSET', limiter.key, 'next', string.format('%.3f', limiter.next))
 end
+answers[#answers + 1] = recoverUntil > now and 1 or 0
 return answers
 `,
 };

@@ -5,6 +5,7 @@
 import type { Script } from "../script.ts";
 import { CLOCK } from "./shared/clock.ts";
 import { ENTRIES, GROUPS } from "./shared/entries.ts";
+import { RECOVERY } from "./shared/recovery.ts";
 
 /** ARGV: group key. Answers version, now, sending, unknown, elsewhere, and until when (0: nothing is unknown). */
 export const readDoubtScript: Script = {
@@ -32,7 +33,10 @@ return { redis.call('HGET', group.key, 'version') or 0, now, group.sending, judg
  */
 export const commitVerdictScript: Script = {
   name: "commit-verdict",
-  lua: `${CLOCK}${ENTRIES}${GROUPS}
+  lua: `${CLOCK}${ENTRIES}${GROUPS}${RECOVERY}
+local unchecked = requireCheckedIn()
+if unchecked then return unchecked end
+if recovery > 0 then return false end
 local group = groupByKey(ARGV[1])
 local kind, version, draft = ARGV[2], tonumber(ARGV[3]), struct.pack('<I6', tonumber(ARGV[4]) or 0)
 if not group then return version == 0 and draft == noBytes and 0 end
