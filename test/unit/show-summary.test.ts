@@ -4,6 +4,7 @@ import { renderRun, renderRuns } from "../../src/cli/show/runs-table.ts";
 import { renderSummary } from "../../src/cli/show/summary-text.ts";
 import { zeroCounts } from "../../src/core/status.ts";
 import { counts, draft, run, summary } from "./show-fixture.ts";
+import { FORCED_WARNING } from "../../src/core/warnings.ts";
 import type { RunSummary } from "../../src/report/summary.ts";
 
 const shown = (change: Partial<RunSummary> = {}, columns = 80) =>
@@ -129,6 +130,16 @@ describe("the summary", () => {
       "duplicates only",
       { counts: counts({ duplicate: 9 }) },
       "finished: every row had been added before, nothing was sent.",
+    ],
+    [
+      "rows that were sent once more by choice",
+      { counts: counts({ added: 9 }), warnings: [FORCED_WARNING] },
+      "finished: every row landed, some perhaps twice.",
+    ],
+    [
+      "the same with others that did not make it",
+      { counts: counts({ added: 9, failed: 1 }), warnings: [FORCED_WARNING] },
+      "finished: 9 of 10 rows landed, 1 did not make it.",
     ],
     ["no rows", { counts: counts() }, "finished: there was nothing to read."],
     [

@@ -1,6 +1,6 @@
 /** The end of a run on one screen: did every row land exactly once, what needs a person, what to type next. */
 import { ROW_STATUSES } from "../../core/status.ts";
-import { RESENT_WARNING } from "../../core/warnings.ts";
+import { FORCED_WARNING, RESENT_WARNING } from "../../core/warnings.ts";
 import type { RunState } from "../../core/status.ts";
 import type { RunSummary } from "../../report/summary.ts";
 import { draftTexts } from "./draft-lines.ts";
@@ -95,21 +95,23 @@ function verdict(summary: RunSummary): Verdict {
 function finishedVerdict({ counts, warnings }: RunSummary): Verdict {
   const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
   const landed = counts.added + counts.duplicate;
+  const twice = warnings.some((warning) => warning === RESENT_WARNING || warning === FORCED_WARNING);
+  const once = twice ? "" : " exactly once";
   if (counts.read === 0) return { tone: "bad", text: "finished: there was nothing to read." };
   if (counts.unknown > 0) {
     const others = lost === 0 ? "" : `, ${formatCount(lost)} did not make it`;
     return {
       tone: "attention",
-      text: `finished, but ${isOrAre(counts.unknown)} unknown: ${formatCount(landed)} of ${formatRows(counts.read)} landed exactly once${others}.`,
+      text: `finished, but ${isOrAre(counts.unknown)} unknown: ${formatCount(landed)} of ${formatRows(counts.read)} landed${once}${others}.`,
     };
   }
   if (lost > 0) {
     return {
       tone: "attention",
-      text: `finished: ${formatCount(landed)} of ${formatRows(counts.read)} landed exactly once, ${formatCount(lost)} did not make it.`,
+      text: `finished: ${formatCount(landed)} of ${formatRows(counts.read)} landed${once}, ${formatCount(lost)} did not make it.`,
     };
   }
-  if (warnings.includes(RESENT_WARNING)) {
+  if (twice) {
     return { tone: "attention", text: "finished: every row landed, some perhaps twice." };
   }
   if (counts.added === 0) {
