@@ -61,6 +61,8 @@ export interface AddTraceParts {
   storeNowMs(): number;
   run: { runId: string; origin: string; createdAt: number; limiter: string };
   settings: AddTraceSettings;
+  /** Told that the store recovers, and grants nothing for so many milliseconds. */
+  onRecovery?(ms: number): void;
   /** Told of faults of the store that are waited out. */
   onFault: (error: unknown) => void;
   /** Told of every outcome, for the progress view. */
@@ -250,6 +252,7 @@ class RowSender {
           if (answer.reason === "sending") {
             return { kind: "over", verdict: { kind: "again", delayMs: answer.retryInMs } };
           }
+          if (answer.reason === "recovery") this.#parts.onRecovery?.(answer.retryInMs);
           // Carried out once already, its answer lost, the claim would stand in the way of the next one.
           await this.#settle({
             ...this.#address,

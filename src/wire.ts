@@ -160,6 +160,8 @@ export interface Progress {
   limitPerSecond: number | undefined;
   /** How long everybody was asked to wait, from now. */
   pausedMs: number;
+  /** How long the store still waits to be told again what it may have forgotten. */
+  recoveringMs: number;
   /** The shared pace, while it is not the limits alone that hold. */
   pace: PaceView | undefined;
   /** Requests of this process that are under way. */
@@ -266,6 +268,7 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
       run,
       limitPerSecond: activity?.gate.inForce() ?? target.ratePerSecond,
       pausedMs: activity?.gate.pausedMs() ?? 0,
+      recoveringMs: activity?.recoveringMs() ?? 0,
       pace: activity?.pacer.view(),
       inFlight: activity?.inFlight() ?? 0,
       openingDraft: activity?.openingDraft() ?? false,

@@ -14,6 +14,8 @@ export interface RateGateOptions {
   /** undefined: no limit of our own; that of another sender may still hold. */
   ratePerSecond: number | undefined;
   clock: Clock;
+  /** Told when the next slot comes after the store's recovery, in so many milliseconds. */
+  onRecovery?: (inMs: number) => void;
 }
 
 export interface RateGate {
@@ -73,6 +75,7 @@ export function makeRateGate(options: RateGateOptions): RateGate {
     const grant = await store.reserveSlots({ limiter, sender, ratePerSecond, count });
     asked = true;
     inForce = grant.ratePerSecond;
+    if (grant.recovering === true) options.onRecovery?.(grant.startInMs);
     const first = clock.monotonicMs() + grant.startInMs;
     slots.push(...Array.from({ length: count }, (_, index) => first + index * grant.intervalMs));
     return first;

@@ -87,8 +87,17 @@ export class RunProgress {
     return ((last.answered - first.answered) * 1000) / (last.at - first.at);
   }
 
-  #limitedBy({ run, limitPerSecond, pausedMs, inFlight, openingDraft, waitingMs }: Progress): LimitingFactor {
+  #limitedBy({
+    run,
+    limitPerSecond,
+    pausedMs,
+    recoveringMs,
+    inFlight,
+    openingDraft,
+    waitingMs,
+  }: Progress): LimitingFactor {
     if (waitingMs !== undefined) return { kind: "verdict", remainingMs: waitingMs };
+    if (recoveringMs > 0) return { kind: "recovery", remainingMs: recoveringMs };
     if (pausedMs > 0) return { kind: "server_pause", remainingMs: pausedMs };
     if (openingDraft) return { kind: "draft" };
     if (limitPerSecond !== undefined && this.#recentPerSecond() >= limitPerSecond * NEAR_LIMIT) {

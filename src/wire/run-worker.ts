@@ -38,6 +38,8 @@ export interface RunWorkerParts {
 export interface RunActivity {
   readonly gate: Pick<RateGate, "inForce" | "pausedMs">;
   readonly pacer: Pick<Pacer, "view">;
+  /** How long the store still recovers; 0: it does not. */
+  recoveringMs(): number;
   /** Requests under way. */
   inFlight(): number;
   /** Whether rows wait for their group's draft. */
@@ -47,6 +49,9 @@ export interface RunActivity {
 export interface ObservedRunWorker extends RunWorker {
   readonly activity: RunActivity;
 }
+
+const RECOVERY_WARNING =
+  "Redis was restarted or replaced, and may have forgotten its last moments: nothing was sent until every process had told it again what it had sent";
 
 /** A row waits for its settlement outside its place; as many rows again keep the places filled meanwhile. */
 const ROWS_PER_PLACE = 2;
@@ -63,12 +68,21 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     limiter: options.limiter,
   };
   const owner = () => presence.owner();
+  let recoveringUntil = Number.NEGATIVE_INFINITY;
+  const recoveringMs = () => Math.max(0, recoveringUntil - clock.monotonicMs());
+  const onRecovery = (ms: number) => {
+    if (recoveringMs() === 0) {
+      store.changeRun(run.runId, { warning: RECOVERY_WARNING }).catch(parts.onFault);
+    }
+    recoveringUntil = clock.monotonicMs() + ms;
+  };
   const gate = makeRateGate({
     store,
     limiter: options.limiter,
     sender: `${owner()}/${run.seq}`,
     ratePerSecond: options.ratePerSecond,
     clock,
+    onRecovery,
   });
   const takeSlot = (signal: AbortSignal) => gate.take(signal);
   const storeNowMs = await readStoreTime(store, clock);
@@ -151,6 +165,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       owner,
       run: address,
       settings: options,
+      onRecovery,
       onFault: parts.onFault,
       observe: (outcome) => parts.onOutcome(run.runId, outcome),
     },
@@ -162,6 +177,7 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
     activity: {
       gate,
       pacer,
+      recoveringMs,
       inFlight: () => inFlight,
       openingDraft: () => preparing > 0 && inFlight === 0,
     },

@@ -35,6 +35,9 @@ describe.skipIf(redis?.kind !== "binary")("Redis killed, with the end of its log
     expect(audit({ record, report, rowsRead: rows })).toEqual([]);
     expect(sentBefore).toBeLessThan(rows);
     expect(report.summary).toMatchObject({ state: "finished", counts: { added: rows, unknown: 0 } });
+    expect(report.summary.warnings).toContainEqual(
+      expect.stringContaining("Redis was restarted or replaced"),
+    );
     expect(workers.map((worker) => worker.running())).toEqual([true, true]);
   }, 60_000);
 });

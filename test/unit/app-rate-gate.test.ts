@@ -166,6 +166,34 @@ describe("the rate gate", () => {
     expect(gate.pausedMs()).toBe(0);
   });
 
+  test("tells when it waits for the store's recovery", async () => {
+    const clock = fakeClock();
+    const memory = createMemoryStore(clock);
+    let told: number[] = [];
+    const gate = makeRateGate({
+      limiter: "key",
+      sender: "a",
+      ratePerSecond: 10,
+      clock,
+      onRecovery: (inMs) => told.push(inMs),
+      store: {
+        reserveSlots: async (request) => {
+          const grant = await memory.reserveSlots(request);
+          return clock.monotonicMs() < 20_000 ? { ...grant, recovering: true } : grant;
+        },
+      },
+    });
+    await memory.pauseLimiter("key", 20_000);
+    const times = takeAll(clock, gate, 8);
+    await clock.advance(10_000);
+    expect(told[0]).toBe(20_000);
+    expect(times).toEqual([]);
+    told = [];
+    await clock.advance(12_000);
+    expect(times).toHaveLength(8);
+    expect(told.filter((inMs) => inMs > 10_000)).toEqual([]);
+  });
+
   test("a slow rate is no pause", async () => {
     const clock = fakeClock();
     const gate = gateOf(clock, createMemoryStore(clock), 0.1);

@@ -36,6 +36,7 @@ function scene(readShare: () => number | undefined = () => undefined) {
     },
     limitPerSecond: 10,
     pausedMs: 0,
+    recoveringMs: 0,
     inFlight: 0,
     openingDraft: false,
     waitingMs: undefined,
@@ -89,6 +90,11 @@ describe("progress", () => {
 
   test.each([
     ["the server's pause", { pausedMs: 9_000, inFlight: 4 }, { kind: "server_pause", remainingMs: 9_000 }],
+    [
+      "the store's recovery",
+      { pausedMs: 9_500, recoveringMs: 9_000 },
+      { kind: "recovery", remainingMs: 9_000 },
+    ],
     ["the draft", { openingDraft: true }, { kind: "draft" }],
     ["the places", { inFlight: 4, limitPerSecond: undefined }, { kind: "concurrency", requests: 4 }],
     ["the reading", { limitPerSecond: undefined }, { kind: "reading" }],

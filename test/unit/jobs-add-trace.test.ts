@@ -66,11 +66,13 @@ describe("what a claim is answered", () => {
     },
   );
 
-  test.each(["draft", "paused"] as const)(
+  test.each(["draft", "paused", "recovery"] as const)(
     "wait for %s: a new slot and a new token after the wait",
     async (reason) => {
       let asked = 0;
+      const recoveries: number[] = [];
       const scene = await sendingScene({
+        parts: { onRecovery: (ms) => void recoveries.push(ms) },
         store: (store) => ({
           claim: async (request) => {
             asked += 1;
@@ -95,6 +97,7 @@ describe("what a claim is answered", () => {
         "leave",
       ]);
       expect(new Set(scene.claims.map(({ token }) => token)).size).toBe(2);
+      expect(recoveries).toEqual(reason === "recovery" ? [250] : []);
     },
   );
 

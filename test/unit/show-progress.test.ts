@@ -88,6 +88,7 @@ describe("on a terminal", () => {
     ["the limit", { kind: "rate" }, "held by the rate limit"],
     ["concurrency", { kind: "concurrency", requests: 8 }, "held by concurrency: all 8 requests in flight"],
     ["the server", { kind: "server_pause", remainingMs: 11_200 }, "paused by the server for 12 s"],
+    ["a store's recovery", { kind: "recovery", remainingMs: 11_200 }, "Redis was restarted: waiting 12 s"],
     ["the sources", { kind: "reading" }, "reading the sources"],
     ["the draft", { kind: "draft" }, "opening the draft"],
     ["the store", { kind: "store" }, "waiting for the store"],

@@ -17,6 +17,8 @@ export type LimitingFactor =
   | { kind: "concurrency"; requests: number }
   /** The server asked everybody to wait (429, or 503 with Retry-After). */
   | { kind: "server_pause"; remainingMs: number }
+  /** The store's server was restarted or replaced: everybody tells it first what it may have forgotten. */
+  | { kind: "recovery"; remainingMs: number }
   | { kind: "reading" }
   | { kind: "draft" }
   | { kind: "store" }
@@ -197,6 +199,8 @@ function limitText(state: ProgressState): string | undefined {
       return `held by concurrency: all ${formatCount(factor.requests)} requests in flight`;
     case "server_pause":
       return `paused by the server for ${formatDuration(Math.ceil(factor.remainingMs / 1_000) * 1_000)}`;
+    case "recovery":
+      return `Redis was restarted: waiting ${formatDuration(Math.ceil(factor.remainingMs / 1_000) * 1_000)} until all processes have told it again what they sent`;
     case "reading":
       return "reading the sources";
     case "draft":
