@@ -9,6 +9,13 @@ import { openSession, programName, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
 
+declare module "yargs" {
+  interface Argv<T> {
+    /** Not in the published types: https://yargs.js.org/docs/#api-reference-usageconfigurationobj */
+    usageConfiguration(configuration: { "hide-types": boolean }): this;
+  }
+}
+
 const STDIN = "-";
 /** yargs loses a positional argument that is a lone dash. */
 const STDIN_FOR_YARGS = "(standard input)";
@@ -48,6 +55,8 @@ async function run(args: readonly string[]): Promise<number> {
     .strict()
     .demandCommand(1, "what shall be done?")
     .recommendCommands()
+    // Types and "required" say nothing that the texts, with their defaults, do not.
+    .usageConfiguration({ "hide-types": true })
     .wrap(Math.min(100, process.stdout.columns ?? 80))
     .exitProcess(false)
     .fail((message, error: unknown) => {
@@ -99,16 +108,17 @@ function inGroup(command: CommandEntry, group: string): CommandEntry {
 }
 
 function shapeCommand(builder: Argv, command: Command): Argv {
-  let shaped = builder.options(flagOptions(command.settings));
   const coerce = (given: string | string[] | undefined) =>
     Array.isArray(given) ? given.map(restored) : given === undefined ? given : restored(given);
+  let shaped = builder;
   for (const { name, describe, many } of positionalsOf(command)) {
     shaped = shaped.positional(name, { type: "string", describe, array: many, coerce });
   }
+  shaped = shaped.options(flagOptions(command.settings));
   for (const [flag, option] of Object.entries(command.ownFlags ?? {})) {
     shaped = shaped.option(flag, option.type === "string" ? { coerce, ...option } : option);
   }
-  for (const [line, help] of command.examples) shaped = shaped.example(`$0 ${line}`, help);
+  for (const [line, help] of command.examples) shaped = shaped.example(`# ${help}\n$0 ${line}`, "");
   return shaped;
 }
 

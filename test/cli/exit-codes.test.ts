@@ -35,6 +35,17 @@ test("help and version go to standard output and exit 0", async () => {
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 }, 30_000);
 
+test("help says what there is in 80 columns, and no parser's words", async () => {
+  const scene = await openScene("help-text");
+  const commands = [["import"], ["rerun"], ["ledger", "mark"]];
+  for (const { stdout } of await Promise.all(commands.map((args) => scene.run([...args, "--help"])))) {
+    expect(stdout).not.toMatch(/\[(string|boolean|array|required|default: .*)\]/);
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(stdout.indexOf("Positionals:")).toBeLessThan(stdout.indexOf("Sending:"));
+    expect(stdout).toMatch(/^ {2}# .+\n {2}traceload /m);
+  }
+}, 30_000);
+
 test("nothing to read is exit 3, and exit 0 with --allow-empty", async () => {
   const scene = await openScene("empty");
   const file = await scene.write("rows.csv", "trace_id,span_id\n");
