@@ -12,11 +12,12 @@ import {
   type Target,
   type Workplace,
 } from "../wire.ts";
-import { RunProgress } from "./run-progress.ts";
+import { answeredRows, RunProgress } from "./run-progress.ts";
 import { printSummary, writeRunReport } from "./run-summary.ts";
 import type { Session } from "./session.ts";
 import { visible } from "./show/escape.ts";
-import { openProgressView } from "./show/progress-view.ts";
+import { openProgressView, type ProgressView } from "./show/progress-view.ts";
+import { StoreTrouble } from "./store-trouble.ts";
 
 export interface Stage {
   workplace: Workplace;
@@ -65,13 +66,29 @@ export function refuseToDetach({ loaded: { settings } }: Session): void {
 
 /** Opens the store, and resolves with the exit code when the report is written. Throws `report_unwritable` before. */
 export async function conduct(session: Session, target: Target, work: Conduct): Promise<number> {
-  const { loaded, onFault, err, signal } = session;
+  const { loaded, err, signal } = session;
   const { settings } = loaded;
+  let view: ProgressView | undefined;
+  const note = (text: string) => {
+    if (!settings.quiet) view?.note(visible(text));
+  };
+  const monotonicMs = () => systemClock.monotonicMs();
+  const trouble = new StoreTrouble({ note, monotonicMs });
+  const onFault = (error: unknown) => {
+    session.onFault(error);
+    // What goes wrong before is the opening's own fault.
+    if (view !== undefined) trouble.fault(error);
+  };
   const progress = new RunProgress({
     concurrency: settings.concurrency,
-    monotonicMs: () => systemClock.monotonicMs(),
+    monotonicMs,
     readShare: () => work.readShare(),
+    isStoreInTrouble: () => trouble.isTold,
   });
+  const onProgress = (seen: Progress) => {
+    progress.update(seen);
+    trouble.look(answeredRows(seen));
+  };
   // Found out after 80,000 rows, it would be too late.
   await checkReportDirectory(settings.reportDir);
   const workplace = await openWorkplace(settings, target, onFault);
@@ -79,16 +96,13 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
     // Opening a store takes seconds the first time; who stopped it meanwhile wants no run.
     signal.throwIfAborted();
     const { facts } = workplace.store;
-    const view = openProgressView({
+    view = openProgressView({
       mode: settings.quiet ? "none" : settings.progress,
       stream: err.stream,
       clock: systemClock,
       color: err.color,
       read: () => progress.state(),
     });
-    const note = (text: string) => {
-      if (!settings.quiet) view.note(visible(text));
-    };
     note(`store: ${facts.name}; sending to ${target.sandbox === undefined ? target.baseUrl : "the sandbox"}`);
     for (const warning of [...facts.warnings, ...work.warnings]) note(`warning: ${warning}`);
     const onStop = () => {
@@ -98,7 +112,7 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
     signal.addEventListener("abort", onStop, { once: true });
     let end: { run: Run; fault: TraceloadError | undefined };
     try {
-      end = await work.start({ workplace, note, onProgress: (seen) => progress.update(seen) });
+      end = await work.start({ workplace, note, onProgress });
     } finally {
       signal.removeEventListener("abort", onStop);
       view.close();

@@ -8,12 +8,16 @@ import type { LimitingFactor, ProgressState } from "./show/progress.ts";
 const WINDOW_MS = 10_000;
 /** Below this share of the limit, the limit is not what holds the run back. */
 const NEAR_LIMIT = 0.9;
+/** A run that works is looked at several times a second; with a store that does not answer, it is not. */
+const UNSEEN_MS = 3_000;
 
 export class RunProgress {
   readonly #startedAt: number;
   readonly #concurrency: number;
   readonly #monotonicMs: () => number;
   readonly #readShare: () => number | undefined;
+  readonly #isStoreInTrouble: () => boolean;
+  #lastAt = 0;
   #last: Progress | undefined;
   /** Requests answered before this process took the run up. */
   #before: number | undefined;
@@ -26,7 +30,10 @@ export class RunProgress {
     monotonicMs: () => number;
     /** How much of the sources was read, 0 to 1. */
     readShare: () => number | undefined;
+    /** Whether the store is known to hold the run up. */
+    isStoreInTrouble: () => boolean;
   }) {
+    this.#isStoreInTrouble = options.isStoreInTrouble;
     this.#readShare = options.readShare;
     this.#concurrency = options.concurrency;
     this.#monotonicMs = options.monotonicMs;
@@ -37,6 +44,7 @@ export class RunProgress {
     this.#last = progress;
     this.#before ??= answeredRows(progress);
     const at = this.#monotonicMs();
+    this.#lastAt = at;
     this.#samples.push({ at, answered: answeredRows(progress) });
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MS) this.#samples.shift();
   }
@@ -83,8 +91,13 @@ export class RunProgress {
   #recentPerSecond(): number {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);
-    if (first === undefined || last === undefined || last.at <= first.at) return 0;
+    if (first === undefined || last === undefined || last.at <= first.at || this.#isUnseen()) return 0;
     return ((last.answered - first.answered) * 1000) / (last.at - first.at);
+  }
+
+  /** While it is stopping, requests in flight are awaited. */
+  #isUnseen(): boolean {
+    return !this.#stopping && this.#monotonicMs() - this.#lastAt > UNSEEN_MS;
   }
 
   #limitedBy({
@@ -96,6 +109,7 @@ export class RunProgress {
     openingDraft,
     waitingMs,
   }: Progress): LimitingFactor {
+    if (this.#isStoreInTrouble() || this.#isUnseen()) return { kind: "store" };
     if (waitingMs !== undefined) return { kind: "verdict", remainingMs: waitingMs };
     if (recoveringMs > 0) return { kind: "recovery", remainingMs: recoveringMs };
     if (pausedMs > 0) return { kind: "server_pause", remainingMs: pausedMs };
@@ -110,7 +124,7 @@ export class RunProgress {
 }
 
 /** Rows that a request settled, in whichever process. */
-function answeredRows({ run }: Progress): number {
+export function answeredRows({ run }: Progress): number {
   const { added, rejected, failed, unknown } = run.counts;
   return added + rejected + failed + unknown;
 }

@@ -2,6 +2,7 @@
 import { pino, type Logger } from "pino";
 import pretty from "pino-pretty";
 import { loadSettings, type Environment, type LoadedSettings } from "../../config/load.ts";
+import { TraceloadError } from "../core/errors.ts";
 import { typedFlags } from "./flags.ts";
 import { useColor } from "./show/color.ts";
 
@@ -79,7 +80,7 @@ export function openSession(input: SessionInput): Session {
     flags,
     program: programName(environment),
     log,
-    onFault: (error) => log.info({ fault: describe(error) }, "a fault that does not end the command"),
+    onFault: (error) => log.info({ fault: describeFault(error) }, "a fault that does not end the command"),
     signal: stop.signal,
     received: () => received,
     out: screen(process.stdout),
@@ -102,8 +103,9 @@ function openLog({ settings }: LoadedSettings, err: Screen): Logger {
   return pino(options, err.stream);
 }
 
-/** The message only: an error object of a driver may hold a connection's settings, and with them a password. */
-function describe(error: unknown): string {
+/** The message, and a driver's code; no more: an error object of a driver may hold a connection's settings, and with them a password. */
+export function describeFault(error: unknown): string {
+  if (error instanceof TraceloadError) return error.message;
   const code = error instanceof Error && "code" in error ? `${String(error.code)}: ` : "";
   return error instanceof Error ? `${code}${error.message}` : String(error);
 }

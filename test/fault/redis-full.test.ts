@@ -13,6 +13,8 @@ import { CONCURRENCY, openStage, SEED, type Stage } from "./stage.ts";
 const redis = await findRedis("a full Redis", { restartable: true });
 const FULL_MS = 1_500;
 const SENDERS = 2;
+const FULL = "the store is full: ";
+const timesTold = (stderr: string) => stderr.split(FULL).length - 1;
 const callsPutRows = callsOf(putRowsScript);
 const random = seededRandom(SEED);
 
@@ -31,9 +33,13 @@ describe.skipIf(redis === undefined)("Redis at its maxmemory", () => {
     // What was claimed before still leaves, and nothing else.
     const meanwhile = (await stage.sandbox.record()).length - atFirst;
     expect(meanwhile).toBeLessThanOrEqual(SENDERS * CONCURRENCY);
+    await importing.until(() => importing.stderr().includes(FULL));
+    await worker.until(() => worker.stderr().includes(FULL));
     await memory.raise();
 
     const ended = await importing.ended;
+    expect([timesTold(ended.stderr), ended.stderr.includes("CONFIG SET maxmemory")]).toEqual([1, true]);
+    expect(timesTold(worker.stderr())).toBe(1);
     const report = await stage.report(ended);
     expect(audit({ record: await stage.sandbox.record(), report, rowsRead: rows })).toEqual([]);
     expect(report.summary).toMatchObject({ exitCode: 0, counts: { added: rows, unknown: 0 } });

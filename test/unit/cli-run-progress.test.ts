@@ -7,7 +7,9 @@ import type { Progress } from "../../src/wire.ts";
 
 function scene(readShare: () => number | undefined = () => undefined) {
   let now = 5_000;
-  const progress = new RunProgress({ concurrency: 4, monotonicMs: () => now, readShare });
+  const store = { isInTrouble: false };
+  const isStoreInTrouble = () => store.isInTrouble;
+  const progress = new RunProgress({ concurrency: 4, monotonicMs: () => now, readShare, isStoreInTrouble });
   const seen = (
     counts: Partial<StatusCounts>,
     change: Partial<Progress> = {},
@@ -46,6 +48,7 @@ function scene(readShare: () => number | undefined = () => undefined) {
   });
   return {
     progress,
+    store,
     seen,
     pass: (ms: number) => {
       now += ms;
@@ -120,5 +123,35 @@ describe("progress", () => {
     expect(progress.state()?.phase).toBe("stopping");
     progress.update(seen({ unprocessed: 1 }, {}, { state: "interrupted", finishedAt: 1 }));
     expect(progress.state()?.phase).toBe("interrupted");
+  });
+});
+
+describe("the store", () => {
+  test("is what limits a run that it is known to hold up", () => {
+    const { progress, store, seen } = scene();
+    progress.update(seen({ queued: 5 }));
+    expect(progress.state()?.limitedBy.kind).not.toBe("store");
+    store.isInTrouble = true;
+    expect(progress.state()?.limitedBy).toEqual({ kind: "store" });
+  });
+
+  test("is what limits a run that nothing was heard of, and the last rate holds no more", () => {
+    const { progress, seen, pass } = scene();
+    progress.update(seen({ added: 0, queued: 100 }));
+    pass(1_000);
+    progress.update(seen({ added: 10, queued: 90 }));
+    expect(progress.state()).toMatchObject({ achievedPerSecond: 10, limitedBy: { kind: "rate" } });
+    pass(5_000);
+    expect(progress.state()).toMatchObject({ achievedPerSecond: 0, limitedBy: { kind: "store" } });
+    progress.update(seen({ added: 11, queued: 89 }));
+    expect(progress.state()?.limitedBy.kind).not.toBe("store");
+  });
+
+  test("is not blamed while requests in flight are awaited at the end", () => {
+    const { progress, seen, pass } = scene();
+    progress.update(seen({ queued: 5 }));
+    progress.stopping();
+    pass(30_000);
+    expect(progress.state()?.limitedBy.kind).not.toBe("store");
   });
 });
