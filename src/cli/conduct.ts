@@ -17,6 +17,7 @@ import { printSummary, writeRunReport } from "./run-summary.ts";
 import type { Session } from "./session.ts";
 import { visible } from "./show/escape.ts";
 import { openProgressView, type ProgressView } from "./show/progress-view.ts";
+import { isStoreFault } from "./show/error-text.ts";
 import { StoreTrouble } from "./store-trouble.ts";
 
 export interface Stage {
@@ -113,6 +114,10 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
     let end: { run: Run; fault: TraceloadError | undefined };
     try {
       end = await work.start({ workplace, note, onProgress });
+    } catch (error) {
+      throw isStoreFault(error) && session.received() !== undefined
+        ? leftUnwritten(session, error, progress.state()?.runId)
+        : error;
     } finally {
       signal.removeEventListener("abort", onStop);
       view.close();
@@ -134,4 +139,17 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
   } finally {
     await workplace.close();
   }
+}
+
+/** A run that was told to stop, and whose store takes nothing: it will be known as interrupted, and there is no report. */
+function leftUnwritten(session: Session, fault: TraceloadError, runId: string | undefined): TraceloadError {
+  const run = runId === undefined ? "the run" : `run ${runId}`;
+  return new TraceloadError(
+    fault.code,
+    `${run} was stopped by ${session.received()}, but the store does not take that, and so there is no report: ${fault.message}`,
+    {
+      next: "mend the store, then type the same command again: it carries the run on, and sends nothing twice",
+      cause: fault,
+    },
+  );
 }

@@ -79,7 +79,7 @@ async function run(args: readonly string[]): Promise<number> {
     const verbose = args.some((arg) => /^--log-level[= ]?(debug|trace)$/.test(arg));
     const text = renderError(error, { color, verbose });
     process.stderr.write(text.replaceAll(/(?<=next: )traceload\b/g, programName(process.env)));
-    return exitCodeOfError(error);
+    return exitCodeOfError(error, received);
   }
 }
 

@@ -46,6 +46,25 @@ describe.skipIf(redis === undefined)("Redis at its maxmemory", () => {
     expect(worker.running()).toBe(true);
   }, 60_000);
 
+  test("and told to stop with no answer in hand: it ends so, and says what could not be written", async () => {
+    const rows = 20;
+    const stage = await open("redis-full-stopped", rows);
+    const memory = openRedisMemory(stage.scene, stage.storeUrl);
+    // The draft is asked for at this rate, too: no row is sent for a minute.
+    const importing = stage.startImport("--rate=2/m", "--progress=json");
+    await importing.until(() => importing.stderr().includes('"phase":"draining"'));
+    await memory.useUp();
+    await importing.until(() => importing.stderr().includes(FULL));
+    await importing.kill("SIGTERM");
+    const ended = await importing.ended;
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 143, stdout: "" });
+    expect(ended.stderr).toMatch(
+      /was stopped by SIGTERM, .*there is no report: Redis has reached its maxmemory/,
+    );
+    expect(ended.stderr).toContain("type the same command again");
+    expect(await stage.sandbox.record()).toEqual([]);
+  }, 60_000);
+
   test("while rows are read: the import ends and says why; the same command adds what is missing", async () => {
     const rows = 1_050;
     const stage = await open("redis-full-reading", rows, []);

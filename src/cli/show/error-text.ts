@@ -1,7 +1,10 @@
 /** A fault as the person who typed the command sees it. */
 import { TraceloadError } from "../../core/errors.ts";
+import { EXIT_CODES } from "../../report/exit-code.ts";
 import { visible, visibleLines } from "./escape.ts";
 import { colorsFor } from "./status-style.ts";
+
+const SIGNAL_CODES = { SIGINT: EXIT_CODES.interrupted, SIGTERM: EXIT_CODES.terminated } as const;
 
 export interface ErrorLook {
   color: boolean;
@@ -34,8 +37,14 @@ export function renderError(error: unknown, look: ErrorLook): string {
   ].join("\n");
 }
 
-/** The exit code of a command that ended in this fault. */
-export function exitCodeOfError(error: unknown): number {
+export function isStoreFault(error: unknown): error is TraceloadError {
+  return error instanceof TraceloadError && error.code.startsWith("store_");
+}
+
+/** The exit code of a command that ended in this fault; `signal`: what it was told to stop by, before. */
+export function exitCodeOfError(error: unknown, signal?: "SIGINT" | "SIGTERM"): number {
+  // A store that could not be told of the stop does not undo it.
+  if (signal !== undefined && isStoreFault(error)) return SIGNAL_CODES[signal];
   return error instanceof TraceloadError ? error.exitCode : 5;
 }
 
