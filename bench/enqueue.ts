@@ -45,6 +45,8 @@ async function producer(redis: BenchRedis, file: string): Promise<void> {
       spanColumn: undefined,
       groupColumn: undefined,
       unit: "auto",
+  rootOnly: false,
+  padIds: false,
       datasetGroupId: DATASET_GROUP_ID,
       skip: 0,
       limit: undefined,

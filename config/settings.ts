@@ -3,6 +3,7 @@
  * the environment variable (`TRACELOAD_DATASET_GROUP`) and the key in the configuration file (`dataset-group`) all
  * come from the name; the API key is no setting (see credentials.ts).
  */
+import { SOURCE_FORMATS } from "../src/core/source.ts";
 import { z } from "zod";
 import { baseUrl } from "./base-url.ts";
 import { ageMs, durationMs, errorLimit, positiveDurationMs, rateLimit } from "./units.ts";
@@ -74,15 +75,20 @@ export const SETTINGS = {
     "dataset group for rows that name none (the number in its URL)",
     { alias: "g" },
   ),
-  format: setting("input", oneOf("auto", "csv", "tsv", "ndjson", "json"), "auto, csv, tsv, ndjson or json", {
+  format: setting("input", oneOf(...SOURCE_FORMATS), "what the files are; auto: what they look like", {
     default: "auto",
   }),
   traceColumn: setting("input", text, "column of the trace ID: a header name, or a number from 1"),
   spanColumn: setting("input", text, "column of the span ID"),
   groupColumn: setting("input", text, "column of the dataset group"),
-  unit: setting("input", oneOf("auto", "trace", "span"), "what becomes a row: auto, trace or span", {
-    default: "auto",
-  }),
+  unit: setting(
+    "input",
+    oneOf("auto", "trace", "span"),
+    "what becomes a row: trace, span, or auto (lists: what a line names; exports of spans: each trace)",
+    { default: "auto" },
+  ),
+  rootOnly: toggle("input", "of exports of spans take only the roots: spans that no other one is the parent of"),
+  padIds: toggle("input", "give hex IDs their leading zeros back: to 16 digits, longer ones to 32"),
   skip: setting("input", wholeNumber(0), "records to leave out at the start of each file", { default: "0" }),
   limit: setting("input", wholeNumber(1), "most rows to read"),
   allowEmpty: toggle("input", "nothing to read is no error"),

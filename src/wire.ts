@@ -356,9 +356,8 @@ export function newRun(
   target: Address,
   { runId, sources }: { runId: string; sources: OpenedSources },
 ): ImportRequest["run"] {
-  const { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit, force } = settings;
   // A run that was not forced must not go on as if it had been, nor the other way round.
-  const forced = force ? { force } : {};
+  const forced = settings.force ? { force: true } : {};
   const places = sources.names.map((name) =>
     name === "-" ? spoolFile(settings, runId) : path.resolve(name),
   );
@@ -372,17 +371,7 @@ export function newRun(
     fingerprint: runFingerprint({
       origin: target.origin,
       sources: sources.facts,
-      mapping: {
-        format,
-        traceColumn,
-        spanColumn,
-        groupColumn,
-        unit,
-        datasetGroup,
-        skip,
-        limit,
-        ...forced,
-      },
+      mapping: { ...sourceOptions(settings), ...forced },
     }),
     origin: target.origin,
     sources: sources.names,
@@ -434,8 +423,20 @@ function sendingOptions(settings: Settings, target: Address): Omit<RunOptions, "
 }
 
 export function sourceOptions(settings: Settings): SourceOptions {
-  const { format, traceColumn, spanColumn, groupColumn, unit, datasetGroup, skip, limit } = settings;
-  return { format, traceColumn, spanColumn, groupColumn, unit, datasetGroupId: datasetGroup, skip, limit };
+  const { format, traceColumn, spanColumn, groupColumn, unit, rootOnly, padIds, skip, limit } = settings;
+  const { datasetGroup: datasetGroupId } = settings;
+  return {
+    format,
+    traceColumn,
+    spanColumn,
+    groupColumn,
+    unit,
+    rootOnly,
+    padIds,
+    datasetGroupId,
+    skip,
+    limit,
+  };
 }
 
 /** One GET: are address, key and group good? Throws what is wrong; answers warnings. */

@@ -19,11 +19,13 @@ export const rerunSelection = z.object({
 export type RerunSelection = z.infer<typeof rerunSelection>;
 
 const mapping = z.object({
-  format: z.enum(["auto", "csv", "tsv", "ndjson", "json"]),
+  format: z.string(),
   traceColumn: z.string().optional(),
   spanColumn: z.string().optional(),
   groupColumn: z.string().optional(),
   unit: z.enum(["auto", "trace", "span"]),
+  rootOnly: z.boolean().default(false),
+  padIds: z.boolean().default(false),
   datasetGroupId: z.number().optional(),
   skip: z.number(),
   limit: z.number().optional(),

@@ -75,6 +75,7 @@ export function rowsOfRun(parts: RerunParts, request: RerunRequest): OpenedSourc
   return {
     names: parent.sources,
     facts: [],
+    plan: async () => [],
     readShare: () => undefined,
     async *rows(signal) {
       for await (const rows of selectRows(store, request)) {

@@ -15,14 +15,25 @@ export interface SourceRow {
   invalid: { code: string; message: string } | undefined;
 }
 
+/** What `--format` may be told; which of them there are is the sources' own matter. */
+export const SOURCE_FORMATS = ["auto", "csv", "tsv", "ndjson", "json", "otlp", "otlp-logs"] as const;
+
 export interface SourceOptions {
-  format: "auto" | "csv" | "tsv" | "ndjson" | "json";
+  /** The name of a format, or `auto`: the one that the source's beginning shows. */
+  format: string;
   /** Header name, or 1-based column number. */
   traceColumn: string | undefined;
   spanColumn: string | undefined;
   groupColumn: string | undefined;
-  /** `auto`: a span where there is a span column. `trace`: spans ignored, one row per record. `span`: one is required. */
+  /**
+   * What a row is. `trace`: each distinct trace. `span`: each span; it must be named. `auto`: in exports whose records
+   * are spans, each distinct trace; in lists, what a line names.
+   */
   unit: "auto" | "trace" | "span";
+  /** Only spans that no other span is the parent of; those of which it is not known are taken. */
+  rootOnly: boolean;
+  /** Hex IDs that are too short get their zeros back. */
+  padIds: boolean;
   /** For rows that name no group of their own. */
   datasetGroupId: number | undefined;
   /** Records to leave out at the start of each source, and the most rows to read in all. */
@@ -41,8 +52,29 @@ export interface OpenedSources {
    * turn comes, after the rows before the fault. Memory does not grow with the size of the input.
    */
   rows(signal: AbortSignal): AsyncIterable<SourceRow[]>;
+  /**
+   * Looks at all sources before their rows are read; where rows are distinct traces or spans, it reads them once for
+   * that. Throws what reading throws. Once: a second call answers the same.
+   */
+  plan(signal: AbortSignal): Promise<SourcePlan[]>;
   /** How much of all sources' bytes was read, 0 to 1; undefined when a size is not known. For estimates only. */
   readShare(): number | undefined;
+}
+
+/** What is known of a source before its rows are read. */
+export interface SourcePlan {
+  /** As in `OpenedSources.names`. */
+  name: string;
+  /** The format as people call it. */
+  format: string;
+  /** What a row of it is. */
+  unit: "line" | "trace" | "span";
+  /** Of exports whose records are spans; undefined where it was not counted. Each trace and span counts once, in the source that has it first. */
+  distinct: { spans: number; traces: number } | undefined;
+  /** What stands in it and holds no row: "log batches", and how many. */
+  passedOver: { what: string; count: number }[];
+  /** What a person should know: that it is one page of several. */
+  warnings: string[];
 }
 
 export interface SourceFacts {

@@ -10,7 +10,7 @@ import {
   namesTrace,
   type IdentityField,
 } from "./columns.ts";
-import { isJsonObject } from "./formats/json-object.ts";
+import { isJsonObject, parseJson } from "./formats/json-object.ts";
 import type { JsonObject } from "./record.ts";
 
 /** Objects in which exports keep a record's own IDs, in folded form. */
@@ -62,13 +62,9 @@ function chosenPath(value: JsonObject, choice: string): Path | undefined {
   return undefined;
 }
 
-/** JSON.parse's third argument to a reviver (ECMAScript's source text access): the text a number was written as. */
-type SourceReviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-
 function numbersAsWritten(text: string): unknown {
-  const revive: SourceReviver = (_key, value, context) =>
-    typeof value === "number" ? (context.source ?? String(value)) : value;
-  return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+  const parsed = parseJson(text, true);
+  return parsed.ok ? parsed.value : undefined;
 }
 
 export class ObjectFields {

@@ -1,102 +1,30 @@
 /** Opens the sources of an import: the way from what the user named to batches of rows. */
 import type { Readable } from "node:stream";
-import type { OpenedSources, SourceOptions, SourceRow } from "../core/source.ts";
-import { fileChunks, streamChunks, unpack } from "./bytes.ts";
-import { chooseFormat } from "./formats/registry.ts";
+import { TraceloadError } from "../core/errors.ts";
+import type { OpenedSources, SourceOptions, SourcePlan, SourceRow } from "../core/source.ts";
+import { DistinctNotes, type DistinctRecords } from "./distinct.ts";
 import { STDIN, expandInputs, sourceFacts } from "./inputs.ts";
-import { HEAD_CHARS } from "./record.ts";
+import type { SourceRecord } from "./record.ts";
 import { RowMaker } from "./rows.ts";
-import { decodeText } from "./text.ts";
+import { openSourceText, type SourceText } from "./source-text.ts";
 
 const BATCH_ROWS = 1000;
 
-/** The first characters, and all of the text; a fault met on the way comes where it stands in the text. */
-async function withTextHead(
-  text: AsyncIterable<string>,
-): Promise<{ head: string; whole: boolean; all: AsyncIterable<string> }> {
-  const iterator = text[Symbol.asyncIterator]();
-  let head = "";
-  let done = false;
-  let fault: { error: unknown } | undefined;
-  while (head.length < HEAD_CHARS && !done) {
-    try {
-      const next = await iterator.next();
-      if (next.done === true) done = true;
-      else head += next.value;
-    } catch (error) {
-      fault = { error };
-      done = true;
-    }
-  }
-  async function* all(): AsyncGenerator<string> {
-    if (head !== "") yield head;
-    if (fault !== undefined) throw fault.error;
-    if (!done) yield* { [Symbol.asyncIterator]: () => iterator };
-  }
-  return { head, whole: done && fault === undefined, all: all() };
-}
-
-/** The rows before a fault, those included that waited for more records; the fault itself is what counts then. */
-function rowsBeforeFault(maker: RowMaker, rows: SourceRow[]): SourceRow[] {
-  try {
-    maker.end(rows);
-  } catch {
-    // Columns that cannot be told matter less than a source that cannot be read.
-  }
-  return rows;
-}
-
-async function* counted(
-  chunks: AsyncIterable<Buffer>,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    onBytes(chunk.length);
-    yield chunk;
-  }
-}
-
-async function* sourceRows(
-  source: { index: number; name: string; stdin: Readable; onBytes: (bytes: number) => void },
-  options: SourceOptions,
-  signal: AbortSignal,
-): AsyncGenerator<SourceRow[]> {
-  const shownName = source.name === STDIN ? "standard input" : source.name;
-  const raw =
-    source.name === STDIN ? streamChunks(source.stdin, shownName, signal) : fileChunks(source.name, signal);
-  const maker = new RowMaker({ index: source.index, name: shownName }, options);
-  let rows: SourceRow[] = [];
-  try {
-    const { head, whole, all } = await withTextHead(
-      decodeText(await unpack(counted(raw, source.onBytes), shownName), shownName),
-    );
-    for await (const records of chooseFormat(options.format, head, whole).records(all, shownName)) {
-      maker.take(records, rows);
-      yield rows;
-      rows = [];
-    }
-    maker.end(rows);
-    yield rows;
-  } catch (error) {
-    signal.throwIfAborted();
-    yield rowsBeforeFault(maker, rows);
-    throw error;
-  } finally {
-    // A read that is still pending would hold up the return of the one that waits for it.
-    if (source.name === STDIN) source.stdin.destroy();
-    await raw.return(undefined);
-  }
+export interface SourceEnvironment {
+  stdin: Readable;
+  /** Standard input once more, where it was kept; undefined: it can be read once. */
+  stdinAgain?: () => Readable;
 }
 
 /**
- * Opens files, patterns and `-` (standard input). Files are found and looked at now, and read when `rows` is called;
- * standard input can be read once. Throws `source_not_found` or `source_unreadable`. An aborted signal ends `rows` with
- * its reason; files are closed whenever the reader stops.
+ * Opens files, patterns and `-` (standard input). Files are found and looked at now, and read when `rows` is called.
+ * Throws `source_not_found` or `source_unreadable`. An aborted signal ends `rows` and `plan` with its reason; files are
+ * closed whenever the reader stops.
  */
 export async function openSources(
   inputs: string[],
   options: SourceOptions,
-  environment: { stdin: Readable },
+  environment: SourceEnvironment,
 ): Promise<OpenedSources> {
   const names = await expandInputs(inputs);
   const facts = await Promise.all(names.map(sourceFacts));
@@ -104,20 +32,65 @@ export async function openSources(
   const totalBytes = sizes.every((size) => size !== undefined)
     ? sizes.reduce((sum, size) => sum + size, 0)
     : undefined;
-  let readBytes = 0;
-  const onBytes = (bytes: number) => {
-    readBytes += bytes;
+  const reader = new SourcesReader(names, options, environment);
+  return {
+    names,
+    facts,
+    plan: (signal) => reader.plan(signal),
+    rows: (signal) => reader.rows(signal),
+    readShare: () => (totalBytes ? Math.min(1, reader.readBytes / totalBytes) : undefined),
   };
-  async function* rows(signal: AbortSignal): AsyncGenerator<SourceRow[]> {
-    let left = options.limit ?? Infinity;
-    for (const [index, name] of names.entries()) {
+}
+
+/** What a source was like when it was read for the plan. */
+interface Counted {
+  source: SourceText;
+  passedOver: Map<string, number>;
+  warnings: Set<string>;
+  /** The places of its valid rows among those of all sources. */
+  from: number;
+  to: number;
+}
+
+interface LookedAt {
+  name: string;
+  /** As people call it. */
+  format: string;
+  counted: Counted | undefined;
+}
+
+class SourcesReader {
+  readBytes = 0;
+  readonly #names: readonly string[];
+  readonly #options: SourceOptions;
+  readonly #environment: SourceEnvironment;
+  #planned: Promise<SourcePlan[]> | undefined;
+  /** Of all valid rows of sources that were counted. */
+  #distinct: DistinctRecords | undefined;
+  #stdinReads = 0;
+  /** Standard input, looked at for the plan and not read further. */
+  #lookedAt: SourceText | undefined;
+
+  constructor(names: readonly string[], options: SourceOptions, environment: SourceEnvironment) {
+    this.#names = names;
+    this.#options = options;
+    this.#environment = environment;
+  }
+
+  plan(signal: AbortSignal): Promise<SourcePlan[]> {
+    return (this.#planned ??= this.#plan(signal));
+  }
+
+  async *rows(signal: AbortSignal): AsyncGenerator<SourceRow[]> {
+    await this.plan(signal);
+    let left = this.#options.limit ?? Infinity;
+    let counted = 0;
+    for (const [index, name] of this.#names.entries()) {
       if (left <= 0) return;
-      let toSkip = options.skip;
-      for await (const some of sourceRows(
-        { index, name, stdin: environment.stdin, onBytes },
-        options,
-        signal,
-      )) {
+      let toSkip = this.#options.skip;
+      const source = await this.#open(name, signal);
+      for await (const all of this.#rowsOf(source, index, signal)) {
+        const some = this.#isCounted(source) ? all.filter((row) => this.#isFirst(row, () => counted++)) : all;
         const wanted = some.slice(toSkip, toSkip + left);
         toSkip = Math.max(0, toSkip - some.length);
         left -= wanted.length;
@@ -129,6 +102,136 @@ export async function openSources(
       }
     }
   }
-  const readShare = () => (totalBytes ? Math.min(1, readBytes / totalBytes) : undefined);
-  return { names, facts, rows, readShare };
+
+  async #plan(signal: AbortSignal): Promise<SourcePlan[]> {
+    const notes = new DistinctNotes();
+    try {
+      const looked: LookedAt[] = [];
+      for (const [index, name] of this.#names.entries()) {
+        const source = await this.#open(name, signal);
+        const counted = this.#isCounted(source) ? await this.#count(source, index, notes, signal) : undefined;
+        if (counted === undefined && name === STDIN) this.#lookedAt = source;
+        else await source.close();
+        looked.push({ name, format: source.format.title, counted });
+      }
+      this.#distinct = notes.finish();
+      this.readBytes = 0;
+      return looked.map((source) => this.#planOf(source));
+    } finally {
+      notes.close();
+    }
+  }
+
+  #planOf({ name, format, counted }: LookedAt): SourcePlan {
+    if (counted === undefined)
+      return { name, format, unit: "line", distinct: undefined, passedOver: [], warnings: [] };
+    const { source, from, to, passedOver, warnings } = counted;
+    const count = (set: keyof DistinctRecords) => this.#distinct?.[set].count(from, to) ?? 0;
+    return {
+      name,
+      format,
+      unit: this.#options.unit === "span" ? "span" : "trace",
+      distinct: source.format.spans
+        ? { traces: count("firstOfTrace"), spans: count("firstOfSpan") }
+        : undefined,
+      passedOver: [...passedOver].map(([what, number]) => ({ what, count: number })),
+      warnings: [...warnings],
+    };
+  }
+
+  /** Reads the source to its end. */
+  async #count(
+    source: SourceText,
+    index: number,
+    notes: DistinctNotes,
+    signal: AbortSignal,
+  ): Promise<Counted> {
+    const passedOver = new Map<string, number>();
+    const warnings = new Set<string>();
+    const from = notes.records;
+    const onRecord = (record: SourceRecord) => {
+      if (record.kind === "passed-over") passedOver.set(record.what, (passedOver.get(record.what) ?? 0) + 1);
+      else if (record.kind === "page") warnings.add(`${source.name}: ${record.message}`);
+    };
+    try {
+      for await (const rows of this.#rowsOf(source, index, signal, onRecord)) {
+        for (const row of rows) if (row.invalid === undefined) notes.add(row.traceId, row.spanId);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      // It comes again, behind the rows before it, when they are read to be sent.
+      if (!(error instanceof TraceloadError)) throw error;
+    }
+    return { source, passedOver, warnings, from, to: notes.records };
+  }
+
+  /** Whether rows of the source are distinct ones: the source is read twice then. */
+  #isCounted({ format }: SourceText): boolean {
+    return format.spans || this.#options.unit === "trace";
+  }
+
+  /** Whether the row is the first of what a row stands for; those that are invalid are kept all. */
+  #isFirst(row: SourceRow, nextPlace: () => number): boolean {
+    if (row.invalid !== undefined) return true;
+    const place = nextPlace();
+    if (this.#options.unit === "span") return this.#distinct?.firstOfSpan.has(place) === true;
+    row.spanId = "";
+    return this.#distinct?.firstOfTrace.has(place) === true;
+  }
+
+  async #open(name: string, signal: AbortSignal): Promise<SourceText> {
+    const lookedAt = name === STDIN ? this.#lookedAt : undefined;
+    this.#lookedAt = undefined;
+    if (lookedAt !== undefined) return lookedAt;
+    const { stdin, stdinAgain } = this.#environment;
+    return openSourceText(
+      {
+        name,
+        format: this.#options.format,
+        stdin: () => {
+          this.#stdinReads += 1;
+          return this.#stdinReads === 1 || stdinAgain === undefined ? stdin : stdinAgain();
+        },
+        onBytes: (bytes) => (this.readBytes += bytes),
+      },
+      signal,
+    );
+  }
+
+  /** Rows as the source has them, in pieces of any size. Closes the source. */
+  async *#rowsOf(
+    source: SourceText,
+    index: number,
+    signal: AbortSignal,
+    onRecord?: (record: SourceRecord) => void,
+  ): AsyncGenerator<SourceRow[]> {
+    const maker = new RowMaker({ index, name: source.name }, this.#options);
+    let rows: SourceRow[] = [];
+    try {
+      for await (const records of source.format.records(source.text, source.name)) {
+        if (onRecord !== undefined) for (const record of records) onRecord(record);
+        maker.take(records, rows);
+        yield rows;
+        rows = [];
+      }
+      maker.end(rows);
+      yield rows;
+    } catch (error) {
+      signal.throwIfAborted();
+      yield rowsBeforeFault(maker, rows);
+      throw error;
+    } finally {
+      await source.close();
+    }
+  }
+}
+
+/** The rows before a fault, those included that waited for more records; the fault itself is what counts then. */
+function rowsBeforeFault(maker: RowMaker, rows: SourceRow[]): SourceRow[] {
+  try {
+    maker.end(rows);
+  } catch {
+    // Columns that cannot be told matter less than a source that cannot be read.
+  }
+  return rows;
 }

@@ -3,6 +3,8 @@
  * is one file exporting one `RecordFormat`; `formats/registry.ts` lists them all.
  */
 
+import type { JsonShape } from "./json/shape.ts";
+
 /** A parsed JSON object. */
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -12,21 +14,50 @@ export interface RowProblem {
   message: string;
 }
 
-/**
- * One record. A format for a tracing system's export yields `object` records whose `value` holds `trace_id` and
- * `span_id`, whatever the export calls them.
- */
+/** One record, or what else is said of a source while it is read. */
 export type SourceRecord =
   | { kind: "cells"; line: number; cells: string[] }
   /** `text` is the object's JSON: numbers are read from it without loss. Omit it where IDs are strings already. */
   | { kind: "object"; line: number; value: JsonObject; text?: string }
-  | { kind: "broken"; line: number; problem: RowProblem };
+  /**
+   * A span of a tracing system's export, or a trace without one. IDs are as the JSON has them: a text, or nothing.
+   * `isRoot` undefined: the export does not say. `zeroIsAnId`: a trace ID of 0 names one. `value` is what conditions
+   * are looked up in.
+   */
+  | {
+      kind: "span";
+      line: number;
+      traceId: unknown;
+      spanId?: unknown;
+      isRoot?: boolean;
+      zeroIsAnId?: boolean;
+      value: JsonObject;
+    }
+  | { kind: "broken"; line: number; problem: RowProblem }
+  /** Something that holds no row and is no fault: `what` in the plural, "log batches". */
+  | { kind: "passed-over"; line: number; what: string }
+  /** The source says that it is a part of something larger. `message` begins in the middle of a sentence. */
+  | { kind: "page"; line: number; message: string };
+
+/** The beginning of a source's text, by which its format is known. */
+export interface SourceHead {
+  readonly text: string;
+  /** Whether nothing follows it. */
+  readonly whole: boolean;
+  /** Whether it begins as JSON does. */
+  readonly isJson: boolean;
+  /** The paths that stand in it. */
+  shape(): JsonShape;
+}
 
 export interface RecordFormat {
   /** As typed after `--format`, and shown to people. */
   readonly name: string;
-  /** Whether text that starts with `head` is this format. `whole`: nothing follows the head. */
-  matches(head: string, whole: boolean): boolean;
+  /** As people call it. */
+  readonly title: string;
+  /** Whether its records are spans, so that one trace stands in many of them. */
+  readonly spans: boolean;
+  matches(head: SourceHead): boolean;
   /**
    * Reads the records. Faults of one record are `broken` records; a source that is not what it seems to be throws
    * `source_format`, after the records before the fault. The first piece of `text` is its head: at least `HEAD_CHARS`

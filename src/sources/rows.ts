@@ -2,6 +2,7 @@
 import { undefuseCell } from "../core/spreadsheet-cell.ts";
 import type { SourceOptions, SourceRow } from "../core/source.ts";
 import { FIELD_NAMES, IDENTITY_FIELDS, noColumn } from "./columns.ts";
+import { paddedId, plainId } from "./id-form.ts";
 import { ObjectFields } from "./object-fields.ts";
 import { excerpt, type RowProblem, type SourceRecord } from "./record.ts";
 import { groupProblem, idProblem, isMissing, problem } from "./row-problems.ts";
@@ -17,12 +18,22 @@ interface Identity {
   trace: string;
   span: string;
   group: string;
+  /** The trace's ID is 0, which names one here. */
+  zeroTrace?: boolean;
   problem?: RowProblem;
 }
 
 type CellsRecord = Extract<SourceRecord, { kind: "cells" }>;
 type ObjectRecord = Extract<SourceRecord, { kind: "object" }>;
 type BrokenRecord = Extract<SourceRecord, { kind: "broken" }>;
+type SpanRecord = Extract<SourceRecord, { kind: "span" }>;
+
+/** An ID as an export's JSON has it: none is an empty text; undefined: it is of a kind that no ID is of. */
+function textOf(id: unknown): string | undefined {
+  if (id === undefined || id === null) return "";
+  if (typeof id === "string") return id.trim();
+  return typeof id === "number" && Number.isSafeInteger(id) ? String(id) : undefined;
+}
 
 function shown(text: string): string {
   return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
@@ -61,8 +72,14 @@ export class RowMaker {
         case "object":
           this.#takeObject(record, rows);
           break;
+        case "span":
+          this.#takeSpan(record, rows);
+          break;
         case "broken":
           this.#takeBroken(record, rows);
+          break;
+        case "passed-over":
+        case "page":
           break;
         default:
           record satisfies never;
@@ -147,12 +164,30 @@ export class RowMaker {
       throw noColumn(this.#name, "trace", { keys: this.#keylessNames });
   }
 
+  /** The row has its span whatever the unit is: who makes rows distinct counts both, and takes it away. */
+  #takeSpan({ line, traceId, spanId, isRoot, zeroIsAnId }: SpanRecord, rows: SourceRow[]): void {
+    if (this.#options.rootOnly && isRoot === false) return;
+    const trace = textOf(traceId);
+    const span = textOf(spanId);
+    const identity: Identity = { trace: trace ?? "", span: span ?? "", group: "" };
+    if (zeroIsAnId === true && trace === "0") identity.zeroTrace = true;
+    if (trace === undefined || (span === undefined && this.#options.unit === "span")) {
+      const name = FIELD_NAMES[trace === undefined ? "trace" : "span"];
+      identity.problem = problem("id_not_text", `${name} is neither a text nor a number`);
+    }
+    rows.push(this.#row(line, identity));
+  }
+
   #row(line: number, identity: Identity): SourceRow {
-    const { trace, span } = identity;
+    const trace = this.#id(identity.trace);
+    const span = this.#id(identity.span);
     const ownGroup = isMissing(identity.group) ? "" : identity.group;
     const group = ownGroup === "" ? String(this.#options.datasetGroupId ?? "") : ownGroup;
     const invalid =
-      identity.problem ?? this.#traceProblem(trace) ?? this.#spanProblem(span) ?? groupProblem(group);
+      identity.problem ??
+      (identity.zeroTrace === true ? undefined : this.#traceProblem(trace)) ??
+      this.#spanProblem(span) ??
+      groupProblem(group);
     const spanId = isMissing(span) ? "" : span;
     return {
       source: this.#index,
@@ -164,12 +199,18 @@ export class RowMaker {
     };
   }
 
+  #id(text: string): string {
+    const id = plainId(text);
+    return this.#options.padIds ? paddedId(id) : id;
+  }
+
   #traceProblem(trace: string): RowProblem | undefined {
     if (!isMissing(trace)) return idProblem(trace, "trace_id");
     return problem("missing_trace_id", trace === "" ? "trace_id is empty" : `trace_id is ${excerpt(trace)}`);
   }
 
   #spanProblem(span: string): RowProblem | undefined {
+    if (this.#options.unit === "trace") return undefined;
     if (!isMissing(span)) return idProblem(span, "span_id");
     if (this.#options.unit !== "span") return undefined;
     return problem("missing_span_id", span === "" ? "span_id is empty" : `span_id is ${excerpt(span)}`);

@@ -75,6 +75,8 @@ const AS_PLACES: SourceOptions = {
   spanColumn: "run_id",
   groupColumn: undefined,
   unit: "span",
+  rootOnly: false,
+  padIds: false,
   datasetGroupId: 1,
   skip: 0,
   limit: undefined,

@@ -24,6 +24,7 @@ export function scriptedSources(
 ): OpenedSources {
   return {
     names: ["rows.csv"],
+    plan: async () => [],
     facts: [{ name: "rows.csv", sizeBytes: undefined, modifiedMs: undefined, headHash: undefined }],
     readShare: () => undefined,
     async *rows(signal) {

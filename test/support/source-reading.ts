@@ -12,6 +12,8 @@ export const DEFAULT_OPTIONS: SourceOptions = {
   spanColumn: undefined,
   groupColumn: undefined,
   unit: "auto",
+  rootOnly: false,
+  padIds: false,
   datasetGroupId: 42,
   skip: 0,
   limit: undefined,

@@ -18,6 +18,8 @@ const MAPPING: SourceOptions = {
   spanColumn: undefined,
   groupColumn: undefined,
   unit: "trace",
+  rootOnly: false,
+  padIds: false,
   datasetGroupId: 42,
   skip: 3,
   limit: undefined,

@@ -48,6 +48,8 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   skip: ["3", 3, ["-1", "x"]],
   limit: ["5", 5, ["0", "x"]],
   allowEmpty: ["true", true, ["maybe"]],
+  rootOnly: ["true", true, ["maybe"]],
+  padIds: ["true", true, ["maybe"]],
   dryRun: ["yes", true, ["maybe"]],
   rate: ["600/m", { perSecond: 10, search: false }, ["0/s", "10", "10/d", "-1/s", "0.5/h", "fast", "1e3/s"]],
   concurrency: ["8", 8, ["0", "many"]],

@@ -41,14 +41,11 @@ describe("invalid rows", () => {
   test("IDs of every usual shape are good, and stay as they are written", async () => {
     const ids = [
       "4BF92F3577B34DA6A3CE929D0E0E4736",
-      "0x0af7651916cd43dd8448eb211c80319c",
-      "\\x0af7651916cd43dd8448eb211c80319c",
       "1-58406520-a006649127e371903a2de979",
       "NDc0OGI5ZjM1NzdiMzRkYQ==",
       "-5081234567890123456",
       "12e45678",
       "1234567890123456",
-      "projects/p/traces/06796866738c859f2f19b7cfb3214824",
       "tr-1",
       "a",
       "空間",
@@ -57,6 +54,32 @@ describe("invalid rows", () => {
     ];
     const { rows } = await readFileOf(ids.map((id) => JSON.stringify({ trace_id: id })).join("\n"));
     expect(brief(rows)).toEqual(ids.map((id) => `${id}/`));
+  });
+});
+
+describe("IDs in the form of another system", () => {
+  const HEX = "0af7651916cd43dd8448eb211c80319c";
+  const asRead = async (ids: readonly string[], options = {}) => {
+    const text = ids.map((id) => JSON.stringify({ trace_id: id })).join("\n");
+    const { rows } = await readFileOf(text, options);
+    return rows.map(({ traceId }) => traceId);
+  };
+
+  test("lose the prefix before hex, and all of a resource's name but its last part", async () => {
+    const ids = [`0x${HEX}`, `\\x${HEX}`, `projects/p/traces/${HEX}`, "0xyz12345678", "projects/p/logs/x"];
+    expect(await asRead(ids)).toEqual([HEX, HEX, HEX, "0xyz12345678", "projects/p/logs/x"]);
+  });
+
+  test("get their zeros back with --pad-ids, if they are hex and too short", async () => {
+    const ids = [HEX.slice(1), "abc", "1234567890abcdef", HEX, "not-hex"];
+    expect(await asRead(ids)).toEqual(ids);
+    expect(await asRead(ids, { padIds: true })).toEqual([
+      HEX,
+      "0000000000000abc",
+      "1234567890abcdef",
+      HEX,
+      "not-hex",
+    ]);
   });
 });
 

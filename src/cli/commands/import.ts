@@ -1,4 +1,8 @@
 /** `traceload import`: the main job. */
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { stdin } from "node:process";
 import type { ReportRow } from "../../report/columns.ts";
 import { nextCommands } from "../../report/next-commands.ts";
@@ -27,6 +31,8 @@ import { isForceMeant } from "../force-question.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 import { globalArguments, hasPassword, importFlags, nothingToRead, printSummary } from "../run-summary.ts";
 import type { Session } from "../session.ts";
+import { visible } from "../show/escape.ts";
+import { planLines, planWarnings } from "../show/plan-text.ts";
 
 export const importCommand: Command = {
   positional: {
@@ -41,6 +47,8 @@ export const importCommand: Command = {
     "spanColumn",
     "groupColumn",
     "unit",
+    "rootOnly",
+    "padIds",
     "skip",
     "limit",
     "allowEmpty",
@@ -69,8 +77,13 @@ export const importCommand: Command = {
     const files = argv["files"] as string[];
     refuseToDetach(session);
     if (settings.dryRun) {
-      const origin = targetOrigin(settings);
-      return planImport(session, origin, await openSources(files, sourceOptions(settings), { stdin }));
+      const copy = path.join(tmpdir(), `traceload-dry-run-${process.pid}.stdin`);
+      const sources = await openSources(files, sourceOptions(settings), stdinBy(copy, session));
+      try {
+        return await planImport(session, targetOrigin(settings), sources);
+      } finally {
+        await rm(copy, { force: true });
+      }
     }
     return withTarget(session, async (target) => {
       if (settings.force && !(await isForceMeant(session, { target, files, yes: argv["yes"] === true }))) {
@@ -78,12 +91,17 @@ export const importCommand: Command = {
         return 0;
       }
       const runId = runIdOf(settings);
-      const copied = spooled(stdin, spoolFile(settings, runId), session.signal);
-      const sources = await openSources(files, sourceOptions(settings), { stdin: copied });
+      const copy = spoolFile(settings, runId);
+      const sources = await openSources(files, sourceOptions(settings), stdinBy(copy, session));
       return sendImport(session, target, { runId, sources });
     });
   },
 };
+
+/** Standard input by way of a copy, which can be read again. */
+function stdinBy(copy: string, { signal }: Session) {
+  return { stdin: spooled(stdin, copy, signal), stdinAgain: () => createReadStream(copy) };
+}
 
 async function sendImport(
   session: Session,
@@ -98,6 +116,9 @@ async function sendImport(
     readShare: () => sources.readShare(),
     importArguments: importArguments(session),
     start: async ({ workplace, note, onProgress }) => {
+      const plans = await sources.plan(signal);
+      for (const line of planLines(plans)) note(line);
+      for (const warning of planWarnings(plans)) note(`warning: ${warning}`);
       const run = newRun(settings, target, { runId, sources });
       const { detach, maxErrors, highWater: highWaterRows } = settings;
       const work = { detach, highWaterRows, maxErrors };
@@ -116,7 +137,11 @@ async function sendImport(
       }
       await workplace.removeOldRuns();
       if (earlier === undefined)
-        return workplace.importRun({ run, sources, warnings, ...work }, signal, onProgress);
+        return workplace.importRun(
+          { run, sources, warnings: [...warnings, ...planWarnings(plans)], ...work },
+          signal,
+          onProgress,
+        );
       note(`carrying on run ${earlier.run.runId}, which has these rows (--fresh starts a new one)`);
       return workplace.carryOn({ ...earlier, options: run.options, ...work }, signal, onProgress);
     },
@@ -130,10 +155,14 @@ async function sendImport(
 
 /** Sends nothing, and so needs no API key. */
 async function planImport(session: Session, origin: string, sources: OpenedSources): Promise<number> {
-  const { loaded, onFault, signal } = session;
+  const { loaded, onFault, err, signal } = session;
   const { settings } = loaded;
   const startedAt = Date.now();
   const runId = settings.runId ?? `dry-run-${startedAt.toString(36)}`;
+  const plans = await sources.plan(signal);
+  if (!settings.quiet) {
+    for (const line of planLines(plans)) err.stream.write(`${visible(line)}\n`);
+  }
   const connection = await openStoreIfThere(settings, onFault);
   try {
     const rows = plannedRows(
@@ -150,7 +179,7 @@ async function planImport(session: Session, origin: string, sources: OpenedSourc
           state: "finished" as const,
           sourceComplete: true,
           halt: undefined,
-          warnings: [],
+          warnings: planWarnings(plans),
           createdAt: startedAt,
           finishedAt: Date.now(),
           counts: undefined,

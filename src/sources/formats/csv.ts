@@ -91,12 +91,16 @@ async function* readTable(
 
 export const csvFormat: RecordFormat = {
   name: "csv",
+  title: "CSV",
+  spans: false,
   matches: () => true,
   records: (text, source) => readTable(text, source, undefined),
 };
 
 export const tsvFormat: RecordFormat = {
   name: "tsv",
+  title: "TSV",
+  spans: false,
   // Told apart from CSV by its delimiter alone, which csv finds out itself.
   matches: () => false,
   records: (text, source) => readTable(text, source, "\t"),

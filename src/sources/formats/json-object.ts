@@ -1,29 +1,40 @@
 /** One JSON text as a record. */
-import { excerpt, type JsonObject, type SourceRecord } from "../record.ts";
+import { excerpt, type JsonObject, type RowProblem, type SourceRecord } from "../record.ts";
 import { problem } from "../row-problems.ts";
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** JSON.parse's third argument to a reviver (ECMAScript's source text access): the text a number was written as. */
+type SourceReviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+
+const numbersAsTexts: SourceReviver = (_key, value, context) =>
+  typeof value === "number" ? (context.source ?? String(value)) : value;
+
+/** `exactNumbers`: numbers come as texts, exactly as they are written. */
+export function parseJson(
+  text: string,
+  exactNumbers = false,
+): { ok: true; value: unknown } | { ok: false; problem: RowProblem } {
+  try {
+    const reviver = numbersAsTexts as (key: string, value: unknown) => unknown;
+    return { ok: true, value: exactNumbers ? JSON.parse(text, reviver) : JSON.parse(text) };
+  } catch {
+    return { ok: false, problem: problem("invalid_json", `not valid JSON: ${excerpt(text.trim())}`) };
+  }
+}
+
+export function notAnObject(text: string): RowProblem {
+  return problem("not_an_object", `not a JSON object: ${excerpt(text.trim())}`);
+}
+
 /** Reads `text` as one object; anything else is a broken record that says what stands there. */
 export function parseJsonObject(text: string, line: number): SourceRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return {
-      kind: "broken",
-      line,
-      problem: problem("invalid_json", `not valid JSON: ${excerpt(text.trim())}`),
-    };
-  }
-  if (isJsonObject(value)) return { kind: "object", line, value, text };
-  return {
-    kind: "broken",
-    line,
-    problem: problem("not_an_object", `not a JSON object: ${excerpt(text.trim())}`),
-  };
+  const parsed = parseJson(text);
+  if (!parsed.ok) return { kind: "broken", line, problem: parsed.problem };
+  if (!isJsonObject(parsed.value)) return { kind: "broken", line, problem: notAnObject(text) };
+  return { kind: "object", line, value: parsed.value, text };
 }
 
 /** Whether a value of the object is an array that holds objects, or could if it were not empty. */

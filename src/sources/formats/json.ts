@@ -27,10 +27,10 @@ function holdsWrappers(head: string): boolean {
 
 export const jsonFormat: RecordFormat = {
   name: "json",
+  title: "JSON",
+  spans: false,
 
-  matches(head) {
-    return /^[[{]/.test(head.replaceAll("\u001e", "").trimStart());
-  },
+  matches: ({ text }) => /^[[{]/.test(text.replaceAll("\u001e", "").trimStart()),
 
   async *records(text, source) {
     let scanner: JsonScanner | undefined;

@@ -84,8 +84,10 @@ function isObjectLine(line: string): boolean {
 
 export const ndjsonFormat: RecordFormat = {
   name: "ndjson",
+  title: "NDJSON",
+  spans: false,
 
-  matches(head, whole) {
+  matches({ text: head, whole }) {
     if (!head.trimStart().startsWith("{")) return false;
     const lines = head.split("\n");
     const last = whole ? "" : (lines.pop() ?? "");

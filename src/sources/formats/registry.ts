@@ -1,16 +1,52 @@
 /** Every format there is. Order is the order of detection: the first that matches is taken, the table last. */
-import type { RecordFormat } from "../record.ts";
+import type { RecordFormat, SourceHead } from "../record.ts";
+import { aliyunSlsFormat } from "./aliyun-sls.ts";
+import { datadogFormat, datadogAgentFormat } from "./datadog.ts";
+import { elasticSearchFormat, elasticBulkFormat, elasticApmFormat } from "./elastic.ts";
+import { googleTraceFormat, googleLoggingFormat } from "./google-cloud.ts";
+import { grafanaFramesFormat } from "./grafana-frames.ts";
+import { jaegerFormat } from "./jaeger.ts";
+import { langfuseFormat } from "./langfuse.ts";
+import { langsmithFormat } from "./langsmith.ts";
+import { otlpFormat, otlpLogsFormat } from "./otlp.ts";
+import { sentryFormat } from "./sentry.ts";
+import { tempoFormat } from "./tempo.ts";
+import { xrayFormat } from "./xray.ts";
+import { zipkinFormat } from "./zipkin.ts";
 import { csvFormat, tsvFormat } from "./csv.ts";
 import { jsonFormat } from "./json.ts";
 import { ndjsonFormat } from "./ndjson.ts";
 
-const FORMATS: readonly RecordFormat[] = [ndjsonFormat, jsonFormat, tsvFormat, csvFormat];
+export const FORMATS: readonly RecordFormat[] = [
+  otlpFormat,
+  otlpLogsFormat,
+  jaegerFormat,
+  tempoFormat,
+  elasticSearchFormat,
+  elasticBulkFormat,
+  elasticApmFormat,
+  langfuseFormat,
+  langsmithFormat,
+  datadogFormat,
+  datadogAgentFormat,
+  xrayFormat,
+  googleTraceFormat,
+  googleLoggingFormat,
+  sentryFormat,
+  grafanaFramesFormat,
+  aliyunSlsFormat,
+  zipkinFormat,
+  ndjsonFormat,
+  jsonFormat,
+  tsvFormat,
+  csvFormat,
+];
 
 /** The format called `name`, or for `auto` the one that the head of the text shows. */
-export function chooseFormat(name: string, head: string, whole: boolean): RecordFormat {
+export function chooseFormat(name: string, head: SourceHead): RecordFormat {
   const chosen =
     name === "auto"
-      ? FORMATS.find((format) => format.matches(head, whole))
+      ? FORMATS.find((format) => format.matches(head))
       : FORMATS.find((format) => format.name === name);
   return chosen ?? csvFormat;
 }

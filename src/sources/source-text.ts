@@ -1,0 +1,84 @@
+/** One source as text of a known format: opened, unpacked, decoded, and looked at. */
+import type { Readable } from "node:stream";
+import { fileChunks, streamChunks, unpack } from "./bytes.ts";
+import { chooseFormat } from "./formats/registry.ts";
+import { sourceHead } from "./head.ts";
+import { STDIN } from "./inputs.ts";
+import { HEAD_CHARS, type RecordFormat } from "./record.ts";
+import { decodeText } from "./text.ts";
+
+export interface SourceText {
+  /** What messages call the source. */
+  name: string;
+  format: RecordFormat;
+  /** All of the text, once. */
+  text: AsyncIterable<string>;
+  close(): Promise<void>;
+}
+
+export interface SourceTextOptions {
+  name: string;
+  /** As typed after `--format`. */
+  format: string;
+  /** What `-` stands for. */
+  stdin: () => Readable;
+  onBytes: (bytes: number) => void;
+}
+
+/** Reads the head. Throws `source_unreadable` and `source_format`; nothing is left open then. */
+export async function openSourceText(options: SourceTextOptions, signal: AbortSignal): Promise<SourceText> {
+  const isStdin = options.name === STDIN;
+  const name = isStdin ? "standard input" : options.name;
+  const stdin = isStdin ? options.stdin() : undefined;
+  const raw = stdin === undefined ? fileChunks(name, signal) : streamChunks(stdin, name, signal);
+  const close = async () => {
+    // A read that is still pending would hold up the return of the one that waits for it.
+    stdin?.destroy();
+    await raw.return(undefined);
+  };
+  try {
+    const { head, whole, all } = await withTextHead(
+      decodeText(await unpack(counted(raw, options.onBytes), name), name),
+    );
+    return { name, format: chooseFormat(options.format, sourceHead(head, whole)), text: all, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The first characters, and all of the text; a fault met on the way comes where it stands in the text. */
+async function withTextHead(
+  text: AsyncIterable<string>,
+): Promise<{ head: string; whole: boolean; all: AsyncIterable<string> }> {
+  const iterator = text[Symbol.asyncIterator]();
+  let head = "";
+  let done = false;
+  let fault: { error: unknown } | undefined;
+  while (head.length < HEAD_CHARS && !done) {
+    try {
+      const next = await iterator.next();
+      if (next.done === true) done = true;
+      else head += next.value;
+    } catch (error) {
+      fault = { error };
+      done = true;
+    }
+  }
+  async function* all(): AsyncGenerator<string> {
+    if (head !== "") yield head;
+    if (fault !== undefined) throw fault.error;
+    if (!done) yield* { [Symbol.asyncIterator]: () => iterator };
+  }
+  return { head, whole: done && fault === undefined, all: all() };
+}
+
+async function* counted(
+  chunks: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
+}
