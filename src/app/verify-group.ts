@@ -7,7 +7,7 @@ import type { GroupKey } from "../core/row.ts";
 import type { Run, Store, Verdict } from "../core/store.ts";
 import { lastPublished } from "./drafts.ts";
 import { judge, type Judgement } from "./verify-judgement.ts";
-import { GroupReader, MAX_READINGS, type ReadingParts } from "./verify-reading.ts";
+import { GroupReader, MAX_READINGS, msUntilQuiet, type ReadingParts } from "./verify-reading.ts";
 import { DoubtfulRows, type RowsParts } from "./verify-rows.ts";
 import type { SearchedDraft } from "./verify-search.ts";
 import {
@@ -20,6 +20,7 @@ import {
   type Said,
   SENT_OFTEN,
   strangers,
+  unaccounted,
   UNCOUNTED,
   UNTOLD,
   WAITING,
@@ -51,6 +52,14 @@ export interface GroupFinding {
 
 type Figures = Pick<Verdict, "draftDatasetId" | "baseline" | "added" | "unknown" | "total">;
 
+const NOTHING_READ: Figures = {
+  draftDatasetId: undefined,
+  baseline: undefined,
+  added: 0,
+  unknown: 0,
+  total: undefined,
+};
+
 type Look =
   /** `draft`: its count says nothing, but rows that landed may still be found in it. */
   | { kind: "over"; verdict: Said; figures: Figures; draft?: SearchedDraft }
@@ -61,6 +70,8 @@ type Look =
       judgement: Extract<Judgement, "some" | "foreign">;
       quietInMs: number;
       surplus: number;
+      /** Rows in doubt that this draft's count may hold, but does not judge. */
+      elsewhere: number;
       draft: SearchedDraft;
       figures: Figures;
     }
@@ -94,13 +105,7 @@ class GroupVerification {
     const { mode } = this.#request;
     // Single rows are looked for once, and once more when nothing can arrive any more: only then is "not there" final.
     let searched: "no" | "early" | "finally" = "no";
-    let figures: Figures = {
-      draftDatasetId: undefined,
-      baseline: undefined,
-      added: 0,
-      unknown: 0,
-      total: undefined,
-    };
+    let figures = NOTHING_READ;
     for (let reading = 1; reading <= MAX_READINGS; reading += 1) {
       const look = await this.#reader.hold(() => this.#look());
       switch (look.kind) {
@@ -150,11 +155,7 @@ class GroupVerification {
       unknown: doubt.unknown + doubt.elsewhere,
       total: undefined,
     };
-    const over = (verdict: Said, figures = known) => ({
-      kind: "over" as const,
-      verdict,
-      figures,
-    });
+    const over = (verdict: Said, figures = known) => ({ kind: "over" as const, verdict, figures });
     if (group.draftDatasetId === undefined) return over(notChecked("the group's draft is not known"));
     const uncounted = notChecked(UNCOUNTED);
     if (group.baseline === undefined && doubt.unknown === 0) return over(uncounted);
@@ -189,19 +190,11 @@ class GroupVerification {
         figures,
       );
     }
-    if (doubt.elsewhere > 0) {
-      const were = `${rows(doubt.elsewhere)} in doubt were sent while another draft was the group's, or before it was known`;
-      return { ...over(inconclusive(were), figures), ...(doubt.unknown > 0 ? { draft } : {}) };
-    }
-    const quietInMs = doubt.until === undefined ? 0 : Math.max(0, doubt.until - doubt.now + 1);
+    const { unknown, elsewhere } = doubt;
     const { baseline, added } = group;
-    const judgement = judge({
-      baseline,
-      added,
-      unknown: doubt.unknown,
-      total: counted.value,
-      quiet: quietInMs === 0,
-    });
+    const quietInMs = unknown === 0 ? 0 : msUntilQuiet(doubt);
+    const counts = { baseline, added, unknown, elsewhere, total: counted.value };
+    const judgement = judge({ ...counts, quiet: quietInMs === 0 });
     const commit = async (kind: "landed" | "absent"): Promise<Look> => {
       const { version } = doubt;
       const ended = await store.commitVerdict(key, { kind, version, draftDatasetId: group.draftDatasetId });
@@ -214,7 +207,7 @@ class GroupVerification {
     };
     switch (judgement) {
       case "balanced":
-        return over({ kind: "verified", reason: undefined }, figures);
+        return over(unaccounted(0, elsewhere), figures);
       case "landed":
         return mode === "look" ? over(notChecked(HELD), figures) : commit("landed");
       case "absent":
@@ -224,8 +217,8 @@ class GroupVerification {
         return mode === "look" ? over(notChecked(HELD), figures) : { kind: "wait", inMs: quietInMs, figures };
       case "some":
       case "foreign": {
-        if (doubt.unknown === 0) return over({ kind: "other-writer", reason: strangers(surplus) }, figures);
-        return { kind: "unclear", judgement, quietInMs, surplus, draft, figures };
+        if (unknown === 0) return over(unaccounted(surplus, elsewhere), figures);
+        return { kind: "unclear", judgement, quietInMs, surplus, elsewhere, draft, figures };
       }
       default:
         return judgement satisfies never;
@@ -235,12 +228,14 @@ class GroupVerification {
   /**
    * Looks for the rows in doubt one by one. Those that are there are landed, at any time; those that are not are absent
    * only when nothing can arrive any more, and only where more rows are there than traceload added: with fewer, somebody
-   * has removed some. Answers why it cannot be told, if it cannot.
+   * has removed some. Where rows of another draft may be what is more, that says nothing, and absent is only what the count
+   * says is. Answers why it cannot be told, if it cannot.
    */
   async #search({
     draft,
     quietInMs,
     surplus,
+    elsewhere,
   }: Extract<Look, { kind: "unclear" }>): Promise<string | undefined> {
     const { mode } = this.#request;
     const sightings = await this.#rows.lookForAll(draft);
@@ -250,7 +245,8 @@ class GroupVerification {
     this.#landed += landed;
     // The count settles what is left, once the rows that landed are known.
     if (surplus > 0 && landed === surplus) return undefined;
-    if (quietInMs > 0 || surplus <= 0 || mode !== "settle") return landed > 0 ? undefined : UNTOLD;
+    if (quietInMs > 0 || surplus <= 0 || elsewhere > 0 || mode !== "settle")
+      return landed > 0 ? undefined : UNTOLD;
     const absent = await this.#rows.commitAbsent(draft, missing);
     this.#absent += absent;
     return landed + absent > 0 ? undefined : UNTOLD;
@@ -283,17 +279,12 @@ class GroupVerification {
   async #finding({ kind, reason }: Said, figures: Figures, askAgainInMs?: number): Promise<GroupFinding> {
     const { datasetGroupId } = this.#request;
     const at = await this.#parts.store.now();
-    const { draftDatasetId, baseline, added, unknown, total } = figures;
     return {
       verdict: {
+        ...figures,
         datasetGroupId,
-        draftDatasetId,
         kind,
         reason,
-        baseline,
-        added,
-        unknown,
-        total,
         landed: this.#landed,
         absent: this.#absent,
         at,

@@ -7,14 +7,16 @@ export interface Reading {
   added: number;
   /** Rows (distinct keys) in doubt that were claimed for this draft. */
   unknown: number;
+  /** Rows in doubt that were claimed for another draft. Applied late, they landed in this one, and stand in its count. */
+  elsewhere: number;
   /** Rows in the draft. */
   total: number;
-  /** Whether none of the doubtful requests could still be applied when the reading began. */
+  /** Whether none of the doubtful requests, `elsewhere` too, could still be applied when the reading began. */
   quiet: boolean;
 }
 
 /**
- * - `balanced`: nothing is in doubt, and the draft holds what it should.
+ * - `balanced`: nothing is in doubt in this draft, and it holds what it should.
  * - `landed`: the draft holds all that are in doubt. True at any time: what is there stays there.
  * - `absent`: it holds none of them, and none can arrive any more.
  * - `wait`: it holds none of them yet.
@@ -23,10 +25,16 @@ export interface Reading {
  */
 export type Judgement = "balanced" | "landed" | "absent" | "wait" | "some" | "foreign";
 
-export function judge({ baseline, added, unknown, total, quiet }: Reading): Judgement {
+/**
+ * Rows of another draft make the count say less, never something false. What the draft holds beyond what is known to be
+ * there is `unknown` that landed and `elsewhere` that landed here. If that sum is 0, both are, so none of `unknown` has
+ * landed: with nothing left that could arrive, they are absent. If it is not 0, it may be any of them: even a sum of
+ * exactly `unknown` does not say that these are they.
+ */
+export function judge({ baseline, added, unknown, elsewhere, total, quiet }: Reading): Judgement {
   const surplus = total - baseline - added;
-  if (unknown === 0) return surplus === 0 ? "balanced" : "foreign";
-  if (surplus === unknown) return "landed";
+  if (surplus === 0 && unknown === 0) return "balanced";
   if (surplus === 0) return quiet ? "absent" : "wait";
-  return surplus > 0 && surplus < unknown ? "some" : "foreign";
+  if (surplus === unknown && elsewhere === 0) return "landed";
+  return surplus > 0 && surplus <= unknown + elsewhere ? "some" : "foreign";
 }

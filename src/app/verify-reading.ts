@@ -29,6 +29,11 @@ const AUDIT_PATIENCE_MS = 10_000;
 /** How often a reading is repeated because the group changed under it. */
 export const MAX_READINGS = 8;
 
+/** How long until nothing of what is in doubt can be applied any more, for whichever draft it was claimed. */
+export function msUntilQuiet({ now, until = 0, elsewhereUntil = 0 }: Doubt): number {
+  return Math.max(0, Math.max(until, elsewhereUntil) - now + 1);
+}
+
 export class GroupReader {
   readonly #parts: ReadingParts;
   readonly #group: { datasetGroupId: number; key: GroupKey };

@@ -1,7 +1,7 @@
 /** Settles single rows of a group by what the draft shows of them. How they are looked for is verify-search.ts's. */
 import type { GroupKey, RowKey } from "../core/row.ts";
 import type { Run, Store } from "../core/store.ts";
-import type { GroupReader } from "./verify-reading.ts";
+import { msUntilQuiet, type GroupReader } from "./verify-reading.ts";
 import {
   type DoubtfulRow,
   kindOf,
@@ -90,7 +90,7 @@ export class DoubtfulRows {
     for (let from = 0; from < missing.length; from += ROWS_PER_GATE) {
       const some = missing.slice(from, from + ROWS_PER_GATE);
       absent += await this.#reader.commitBehindGate(draftDatasetId, async (version, doubt) => {
-        if (doubt.until !== undefined && doubt.now <= doubt.until) return 0;
+        if (msUntilQuiet(doubt) > 0) return 0;
         const keys: RowKey[] = [];
         for (const { key, row } of some) {
           if ((await lookFor(this.#parts, draft, row, this.#signal)) === "not-there") keys.push(key);

@@ -30,6 +30,15 @@ export function otherDraft(known: number, versions: readonly DatasetVersion[]): 
   return `draft ${known} was published or removed meanwhile: ${now}`;
 }
 
+/** Where nothing that the draft's count could settle is in doubt: what it holds beyond what traceload added to it. */
+export function unaccounted(surplus: number, elsewhere: number): Said {
+  const isTheirs = surplus >= 0 && surplus <= elsewhere;
+  if (elsewhere === 0 && surplus === 0) return { kind: "verified", reason: undefined };
+  if (!isTheirs) return { kind: "other-writer", reason: strangers(surplus) };
+  const were = `${rows(elsewhere)} in doubt were sent while another draft was the group's, or before it was known`;
+  return inconclusive(surplus === 0 ? were : `${were}; ${strangers(surplus)}`);
+}
+
 export function strangers(surplus: number): string {
   return surplus > 0
     ? `the draft holds ${rows(surplus)} more than traceload added: another writer, or a request that arrived late`

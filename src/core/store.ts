@@ -289,6 +289,8 @@ export interface Doubt {
   elsewhere: number;
   /** Until when a request of one of `unknown` could still be applied; undefined when there are none. */
   until: number | undefined;
+  /** The same of `elsewhere`: whatever they were claimed for, they would be applied to the draft that there is then. */
+  elsewhereUntil: number | undefined;
 }
 
 export interface SlotGrant {

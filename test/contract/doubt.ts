@@ -12,7 +12,7 @@ export function doubtContract(subject: Subject): void {
       const stage = await setStage(subject.store, { phase: "new" });
       const doubt = await subject.store.readDoubt(stage.group);
       expect(doubt).toMatchObject({ sending: 0, unknown: 0, elsewhere: 0 });
-      expect(doubt.until).toBeUndefined();
+      expect([doubt.until, doubt.elsewhereUntil]).toEqual([undefined, undefined]);
       const known = (await subject.second.listGroups()).map((group) => group.key);
       expect(known).not.toContain(stage.group);
     });
@@ -41,17 +41,20 @@ export function doubtContract(subject: Subject): void {
       const early = await subject.store.readDoubt(stage.group);
       expect(early).toMatchObject({ unknown: 0, elsewhere: 1 });
       expect(early.until).toBeUndefined();
+      const untilOf = async (row: number) => (await subject.store.lookup([stage.keyOf(row)]))[0]?.until;
+      expect(early.elsewhereUntil).toBe(await untilOf(1));
       await turnTo(stage, DRAFT, 0);
       await settled(stage, 2, UNKNOWN);
       await settled(stage, 3, UNKNOWN);
       expect(await subject.second.readDoubt(stage.group)).toMatchObject({ unknown: 2, elsewhere: 1 });
       await turnTo(stage, OTHER_DRAFT, 0);
-      await settled(stage, 4, UNKNOWN);
-      const [own] = await subject.store.lookup([stage.keyOf(4)]);
+      await subject.store.settle(stage.settleOf(await stage.claim(4, { holdMs: 2 * LONG_MS }), UNKNOWN));
+      const times = await Promise.all([1, 2, 3].map(untilOf));
       expect(await subject.second.readDoubt(stage.group)).toMatchObject({
         unknown: 1,
         elsewhere: 3,
-        until: own?.until,
+        until: await untilOf(4),
+        elsewhereUntil: Math.max(...times.map(Number)),
       });
       expect((await subject.store.getGroup(stage.group)).unknown).toBe(4);
     });

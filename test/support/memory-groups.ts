@@ -88,19 +88,24 @@ export function memoryGroups(state: MemoryState): Groups {
 
 function doubtOf(state: MemoryState, key: GroupKey): Doubt {
   const group = readGroup(state, key);
-  const { version, sending, unknown } = groupView(state, key);
-  const judged = entriesOf(state, key).filter(
-    (entry) => entry.state === "unknown" && isOfDraft(entry, group),
-  );
-  const times = judged.flatMap(({ until }) => until ?? []);
+  const { version, sending } = groupView(state, key);
+  const inDoubt = entriesOf(state, key).filter((entry) => entry.state === "unknown");
+  const judged = inDoubt.filter((entry) => isOfDraft(entry, group));
+  const elsewhere = inDoubt.filter((entry) => !isOfDraft(entry, group));
   return {
     version,
     now: state.now(),
     sending,
     unknown: judged.length,
-    elsewhere: unknown - judged.length,
-    until: times.length === 0 ? undefined : Math.max(...times),
+    elsewhere: elsewhere.length,
+    until: latest(judged),
+    elsewhereUntil: latest(elsewhere),
   };
+}
+
+function latest(entries: readonly MemoryEntry[]): number | undefined {
+  const times = entries.flatMap(({ until }) => until ?? []);
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 /** Whether the present draft's count speaks of the entry. A draft that is not known has no count. */

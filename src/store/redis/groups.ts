@@ -61,7 +61,8 @@ function groupOf(key: GroupKey, fields: ReadonlyMap<string, string>): Group {
 }
 
 function doubtOf(reply: Reply): Doubt {
-  const [version, now, sending, unknown, elsewhere, until] = replyList(reply).map(replyNumber);
+  const [version, now, sending, unknown, elsewhere, until, elsewhereUntil] =
+    replyList(reply).map(replyNumber);
   return {
     version: version ?? 0,
     now: now ?? 0,
@@ -69,5 +70,6 @@ function doubtOf(reply: Reply): Doubt {
     unknown: unknown ?? 0,
     elsewhere: elsewhere ?? 0,
     until: (unknown ?? 0) > 0 ? until : undefined,
+    elsewhereUntil: (elsewhere ?? 0) > 0 ? elsewhereUntil : undefined,
   };
 }

@@ -60,7 +60,9 @@ export function sqlGroups(statements: Statements, schema: string): Groups {
           count(*) filter (where e.state = ${ENTRY_CODES.sending}) as sending,
           count(*) filter (where e.state = ${ENTRY_CODES.unknown} and e.draft = g.draft) as unknown,
           count(*) filter (where e.state = ${ENTRY_CODES.unknown} and (e.draft = g.draft) is not true) as elsewhere,
-          max(e.until_ms) filter (where e.state = ${ENTRY_CODES.unknown} and e.draft = g.draft) as until
+          max(e.until_ms) filter (where e.state = ${ENTRY_CODES.unknown} and e.draft = g.draft) as until,
+          max(e.until_ms) filter (where e.state = ${ENTRY_CODES.unknown} and (e.draft = g.draft) is not true)
+            as elsewhere_until
         from (values (1)) as one
           left join ${schema}.row_group g on g.key = $1
           left join ${schema}.entry e on e.group_id = g.id and e.state <> ${ENTRY_CODES.added}
@@ -74,6 +76,7 @@ export function sqlGroups(statements: Statements, schema: string): Groups {
         unknown: Number(row?.["unknown"]),
         elsewhere: Number(row?.["elsewhere"]),
         until: numberOrUndefined(row?.["until"]),
+        elsewhereUntil: numberOrUndefined(row?.["elsewhere_until"]),
       };
     },
     async commitVerdict(key, { kind, version, draftDatasetId, keys }) {

@@ -7,23 +7,26 @@ import { CLOCK } from "./shared/clock.ts";
 import { ENTRIES, GROUPS } from "./shared/entries.ts";
 import { RECOVERY } from "./shared/recovery.ts";
 
-/** ARGV: group key. Answers version, now, sending, unknown, elsewhere, and until when (0: nothing is unknown). */
+/** ARGV: group key. Answers version, now, sending, unknown, elsewhere, and until when of both (0: there are none). */
 export const readDoubtScript: Script = {
   name: "read-doubt",
   lua: `${CLOCK}${ENTRIES}${GROUPS}
 local group = groupByKey(ARGV[1])
-if not group then return { 0, now, 0, 0, 0, 0 } end
-local judged, elsewhere, latest = 0, 0, 0
+if not group then return { 0, now, 0, 0, 0, 0, 0 } end
+local judged, elsewhere, latest, latestElsewhere = 0, 0, 0, 0
 for _, key in ipairs(redis.call('SMEMBERS', group.key .. ':u')) do
   local entry = readEntry(bucketOf(key), key)
+  local untilMs = struct.unpack('<I6', entry, 32)
   if isOfDraft(group, entry) then
     judged = judged + 1
-    latest = math.max(latest, (struct.unpack('<I6', entry, 32)))
+    latest = math.max(latest, untilMs)
   else
     elsewhere = elsewhere + 1
+    latestElsewhere = math.max(latestElsewhere, untilMs)
   end
 end
-return { redis.call('HGET', group.key, 'version') or 0, now, group.sending, judged, elsewhere, latest }
+return { redis.call('HGET', group.key, 'version') or 0, now, group.sending, judged, elsewhere, latest,
+  latestElsewhere }
 `,
 };
 
