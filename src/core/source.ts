@@ -16,7 +16,31 @@ export interface SourceRow {
 }
 
 /** What `--format` may be told; which of them there are is the sources' own matter. */
-export const SOURCE_FORMATS = ["auto", "csv", "tsv", "ndjson", "json", "otlp", "otlp-logs"] as const;
+export const SOURCE_FORMATS = [
+  "auto",
+  "csv",
+  "tsv",
+  "ndjson",
+  "json",
+  "otlp",
+  "otlp-logs",
+  "jaeger",
+  "zipkin",
+  "tempo",
+  "datadog",
+  "datadog-agent",
+  "elasticsearch",
+  "elasticsearch-bulk",
+  "elastic-apm",
+  "langfuse",
+  "langsmith",
+  "xray",
+  "google-trace",
+  "google-logging",
+  "sentry",
+  "grafana",
+  "aliyun-sls",
+] as const;
 
 export interface SourceOptions {
   /** The name of a format, or `auto`: the one that the source's beginning shows. */

@@ -6,6 +6,7 @@ import { hash } from "node:crypto";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { TraceloadError } from "../core/errors.ts";
 
 /** One bit for each record. */
 export interface RecordSet {
@@ -25,6 +26,16 @@ const NOTE_BYTES = 16 + 16 + 8;
 const HELD_NOTES = 500_000;
 const PARTS = 256;
 
+/** The disk does not take what memory does not. A fault of this machine and of no source. */
+export class NotesNotKept extends TraceloadError {
+  constructor(reason: string, cause: unknown) {
+    super("source_unreadable", `what tells distinct traces apart cannot be kept on disk: ${reason}`, {
+      next: `make room for ${tmpdir()}, or name another directory: TMPDIR=/large traceload import …`,
+      cause,
+    });
+  }
+}
+
 export class DistinctNotes {
   readonly #heldNotes: number;
   #records = 0;
@@ -41,7 +52,7 @@ export class DistinctNotes {
     return this.#records;
   }
 
-  /** The records are numbered from 0 in the order of these calls. */
+  /** The records are numbered from 0 in the order of these calls. Throws `NotesNotKept`. */
   add(traceId: string, spanId: string): void {
     const trace = hash("sha256", traceId, "binary").slice(0, 16);
     const span = hash("sha256", `${traceId.length}:${traceId}${spanId}`, "binary").slice(0, 16);
@@ -85,9 +96,14 @@ export class DistinctNotes {
   }
 
   #writeOut(): void {
-    this.#directory ??= mkdtempSync(path.join(tmpdir(), "traceload-distinct-"));
-    for (const [index, part] of this.#parts.entries())
-      part.writeTo(path.join(this.#directory, String(index)));
+    try {
+      this.#directory ??= mkdtempSync(path.join(tmpdir(), "traceload-distinct-"));
+      for (const [index, part] of this.#parts.entries())
+        part.writeTo(path.join(this.#directory, String(index)));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new NotesNotKept(reason, error);
+    }
     this.#held = 0;
   }
 }

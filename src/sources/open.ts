@@ -2,8 +2,9 @@
 import type { Readable } from "node:stream";
 import { TraceloadError } from "../core/errors.ts";
 import type { OpenedSources, SourceOptions, SourcePlan, SourceRow } from "../core/source.ts";
-import { DistinctNotes, type DistinctRecords } from "./distinct.ts";
+import { DistinctNotes, NotesNotKept, type DistinctRecords } from "./distinct.ts";
 import { STDIN, expandInputs, sourceFacts } from "./inputs.ts";
+import { changedMeanwhile, readableOnce, traceKey } from "./plan-faults.ts";
 import type { SourceRecord } from "./record.ts";
 import { RowMaker } from "./rows.ts";
 import { openSourceText, type SourceText } from "./source-text.ts";
@@ -32,7 +33,8 @@ export async function openSources(
   const totalBytes = sizes.every((size) => size !== undefined)
     ? sizes.reduce((sum, size) => sum + size, 0)
     : undefined;
-  const reader = new SourcesReader(names, options, environment);
+  const pipes = facts.filter(({ name, sizeBytes }) => name !== STDIN && sizeBytes === undefined);
+  const reader = new SourcesReader(names, new Set(pipes.map(({ name }) => name)), options, environment);
   return {
     names,
     facts,
@@ -62,17 +64,27 @@ interface LookedAt {
 class SourcesReader {
   readBytes = 0;
   readonly #names: readonly string[];
+  /** Those of them whose bytes are gone once they were read. */
+  readonly #pipes: ReadonlySet<string>;
   readonly #options: SourceOptions;
   readonly #environment: SourceEnvironment;
   #planned: Promise<SourcePlan[]> | undefined;
   /** Of all valid rows of sources that were counted. */
   #distinct: DistinctRecords | undefined;
   #stdinReads = 0;
-  /** Standard input, looked at for the plan and not read further. */
-  #lookedAt: SourceText | undefined;
+  /** Standard input and pipes that were looked at for the plan, and not read further. */
+  readonly #lookedAt = new Map<string, SourceText>();
+  /** The places of the sources that were counted, by their index. */
+  readonly #places = new Map<number, { from: number; to: number }>();
 
-  constructor(names: readonly string[], options: SourceOptions, environment: SourceEnvironment) {
+  constructor(
+    names: readonly string[],
+    pipes: ReadonlySet<string>,
+    options: SourceOptions,
+    environment: SourceEnvironment,
+  ) {
     this.#names = names;
+    this.#pipes = pipes;
     this.#options = options;
     this.#environment = environment;
   }
@@ -84,23 +96,51 @@ class SourcesReader {
   async *rows(signal: AbortSignal): AsyncGenerator<SourceRow[]> {
     await this.plan(signal);
     let left = this.#options.limit ?? Infinity;
-    let counted = 0;
-    for (const [index, name] of this.#names.entries()) {
-      if (left <= 0) return;
-      let toSkip = this.#options.skip;
-      const source = await this.#open(name, signal);
-      for await (const all of this.#rowsOf(source, index, signal)) {
-        const some = this.#isCounted(source) ? all.filter((row) => this.#isFirst(row, () => counted++)) : all;
-        const wanted = some.slice(toSkip, toSkip + left);
-        toSkip = Math.max(0, toSkip - some.length);
-        left -= wanted.length;
-        for (let from = 0; from < wanted.length; from += BATCH_ROWS) {
-          signal.throwIfAborted();
-          yield wanted.slice(from, from + BATCH_ROWS);
+    try {
+      for (const [index, name] of this.#names.entries()) {
+        if (left <= 0) return;
+        let toSkip = this.#options.skip;
+        const source = await this.#open(name, signal);
+        for await (const some of this.#distinctRowsOf(source, index, signal)) {
+          const wanted = some.slice(toSkip, toSkip + left);
+          toSkip = Math.max(0, toSkip - some.length);
+          left -= wanted.length;
+          for (let from = 0; from < wanted.length; from += BATCH_ROWS) {
+            signal.throwIfAborted();
+            yield wanted.slice(from, from + BATCH_ROWS);
+          }
+          if (left <= 0) break;
         }
-        if (left <= 0) break;
       }
+    } finally {
+      await this.#closeLookedAt();
     }
+  }
+
+  /** Rows as they are to be sent. Throws `source_changed` where the source is not what it was when it was counted. */
+  async *#distinctRowsOf(
+    source: SourceText,
+    index: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<SourceRow[]> {
+    const places = this.#places.get(index);
+    if (places === undefined) {
+      yield* this.#rowsOf(source, index, signal);
+      return;
+    }
+    let place = places.from;
+    for await (const rows of this.#rowsOf(source, index, signal)) {
+      const distinct: SourceRow[] = [];
+      for (const row of rows) {
+        if (row.invalid !== undefined) distinct.push(row);
+        else if (place >= places.to) {
+          yield distinct;
+          throw changedMeanwhile(source.name, places, place + 1);
+        } else if (this.#isFirst(row, place++)) distinct.push(row);
+      }
+      yield distinct;
+    }
+    if (place < places.to) throw changedMeanwhile(source.name, places, place);
   }
 
   async #plan(signal: AbortSignal): Promise<SourcePlan[]> {
@@ -110,16 +150,30 @@ class SourcesReader {
       for (const [index, name] of this.#names.entries()) {
         const source = await this.#open(name, signal);
         const counted = this.#isCounted(source) ? await this.#count(source, index, notes, signal) : undefined;
-        if (counted === undefined && name === STDIN) this.#lookedAt = source;
+        if (counted !== undefined) this.#places.set(index, counted);
+        else if (this.#isOneTime(name)) this.#lookedAt.set(name, source);
         else await source.close();
         looked.push({ name, format: source.format.title, counted });
       }
       this.#distinct = notes.finish();
       this.readBytes = 0;
       return looked.map((source) => this.#planOf(source));
+    } catch (error) {
+      await this.#closeLookedAt();
+      throw error;
     } finally {
       notes.close();
     }
+  }
+
+  async #closeLookedAt(): Promise<void> {
+    for (const source of this.#lookedAt.values()) await source.close();
+    this.#lookedAt.clear();
+  }
+
+  /** Whether its bytes are gone once they were read (of standard input there may be a copy). */
+  #isOneTime(name: string): boolean {
+    return name === STDIN || this.#pipes.has(name);
   }
 
   #planOf({ name, format, counted }: LookedAt): SourcePlan {
@@ -146,6 +200,11 @@ class SourcesReader {
     notes: DistinctNotes,
     signal: AbortSignal,
   ): Promise<Counted> {
+    const name = this.#names[index] ?? "";
+    if (this.#isOneTime(name) && !(name === STDIN && this.#environment.stdinAgain !== undefined)) {
+      await source.close();
+      throw readableOnce(source.name);
+    }
     const passedOver = new Map<string, number>();
     const warnings = new Set<string>();
     const from = notes.records;
@@ -155,12 +214,12 @@ class SourcesReader {
     };
     try {
       for await (const rows of this.#rowsOf(source, index, signal, onRecord)) {
-        for (const row of rows) if (row.invalid === undefined) notes.add(row.traceId, row.spanId);
+        for (const row of rows) if (row.invalid === undefined) notes.add(traceKey(row), row.spanId);
       }
     } catch (error) {
       signal.throwIfAborted();
       // It comes again, behind the rows before it, when they are read to be sent.
-      if (!(error instanceof TraceloadError)) throw error;
+      if (!(error instanceof TraceloadError) || error instanceof NotesNotKept) throw error;
     }
     return { source, passedOver, warnings, from, to: notes.records };
   }
@@ -170,18 +229,16 @@ class SourcesReader {
     return format.spans || this.#options.unit === "trace";
   }
 
-  /** Whether the row is the first of what a row stands for; those that are invalid are kept all. */
-  #isFirst(row: SourceRow, nextPlace: () => number): boolean {
-    if (row.invalid !== undefined) return true;
-    const place = nextPlace();
+  /** Whether the valid row at `place` is the first of what a row stands for; takes away the span if that is a trace. */
+  #isFirst(row: SourceRow, place: number): boolean {
     if (this.#options.unit === "span") return this.#distinct?.firstOfSpan.has(place) === true;
     row.spanId = "";
     return this.#distinct?.firstOfTrace.has(place) === true;
   }
 
   async #open(name: string, signal: AbortSignal): Promise<SourceText> {
-    const lookedAt = name === STDIN ? this.#lookedAt : undefined;
-    this.#lookedAt = undefined;
+    const lookedAt = this.#lookedAt.get(name);
+    this.#lookedAt.delete(name);
     if (lookedAt !== undefined) return lookedAt;
     const { stdin, stdinAgain } = this.#environment;
     return openSourceText(

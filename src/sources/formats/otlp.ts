@@ -2,7 +2,7 @@
  * OTLP JSON: documents, one a line as the Collector's file exporter writes them, or one after the other. Also under the
  * roofs that Tempo, Grafana and Jaeger's api_v3 put over them.
  */
-import { hasAny, isNoParent, jsonExportFormat, ofObject } from "../json/export-format.ts";
+import { hasAny, isNoParent, jsonExportFormat, ofObject, type JsonShape } from "../json/export-format.ts";
 import { fromProtoBytes } from "../json/ids.ts";
 
 /** Where a list of resources' spans stands. */
@@ -16,6 +16,12 @@ const SCOPES: readonly (readonly [string, string])[] = [
 ];
 
 const RESOURCES = ROOFS.flatMap((roof) => LISTS.map((list) => `${roof}${list}`));
+
+/** `batches` is a word that others use, too. */
+function isResources(shape: JsonShape, path: string): boolean {
+  if (!path.endsWith("batches")) return shape.has(path);
+  return hasAny(shape, [`${path}[].resource`, ...SCOPES.map(([scope]) => `${path}[].${scope}`)]);
+}
 
 const span = ofObject((record) => [
   {
@@ -33,7 +39,7 @@ function isRoot(parent: unknown): boolean {
 export const otlpFormat = jsonExportFormat({
   name: "otlp",
   title: "OTLP JSON",
-  matches: (shape) => hasAny(shape, [...RESOURCES, ...RESOURCES.map((path) => `${path}[]`)]),
+  matches: (shape) => RESOURCES.some((path) => isResources(shape, path)),
   paths: RESOURCES.flatMap((resource) =>
     SCOPES.map(([scope, spans]) => `${resource}[].${scope}[].${spans}[]`),
   ),

@@ -11,15 +11,18 @@ import type { JsonObject } from "../record.ts";
 import { isJsonObject, parseJson } from "./json-object.ts";
 
 /** A segment and the subsegments in it, which name their trace only through it. */
-function segments(document: JsonObject, traceId: unknown, isRoot: boolean): ExportedSpan[] {
-  return [
-    { traceId, spanId: document["id"], isRoot },
-    ...objectsIn(document["subsegments"]).flatMap((inner) => segments(inner, traceId, false)),
-  ];
+function segmentSpans(segment: JsonObject): ExportedSpan[] {
+  const traceId = segment["trace_id"];
+  const spans: ExportedSpan[] = [];
+  // They nest as deep as a file likes: no call stack holds that.
+  const open = [segment];
+  for (let document = open.pop(); document !== undefined; document = open.pop()) {
+    const isRoot = document === segment && isNoParent(segment["parent_id"]);
+    spans.push({ traceId, spanId: document["id"], isRoot });
+    for (const inner of objectsIn(document["subsegments"]).reverse()) open.push(inner);
+  }
+  return spans;
 }
-
-const segmentSpans = (document: JsonObject): ExportedSpan[] =>
-  segments(document, document["trace_id"], isNoParent(document["parent_id"]));
 
 export const xrayFormat = jsonExportFormat({
   name: "xray",

@@ -158,12 +158,17 @@ export function isNoParent(parent: unknown): boolean {
   return parent === undefined || parent === null || parent === 0;
 }
 
-/** Whether the first line is a document of its own. Of a line that does not end in the head, so it seems. */
+/**
+ * Whether the first line is a document of its own. Of an object whose line does not end in the head, so it seems. A
+ * first line that is broken, followed by a good one, is no reason to take the rest for one document.
+ */
 function isOneDocumentALine(head: string): boolean {
-  const begin = head.trimStart();
-  const end = begin.indexOf("\n");
-  if (end === -1) return true;
-  return parseJson(begin.slice(0, end).replaceAll("\u001e", ""), false).ok;
+  const lines = head.trimStart().replaceAll("\u001e", "").split("\n");
+  const last = lines.pop() ?? "";
+  const [first, second] = lines.filter((line) => line.trim() !== "");
+  if (first === undefined) return last.startsWith("{");
+  if (parseJson(first).ok) return true;
+  return !/[[{,:]\s*$/.test(first) && second !== undefined && /^\s*[[{]/.test(second) && parseJson(second).ok;
 }
 
 export type { JsonShape };

@@ -3,7 +3,8 @@
 /** `resourceSpans[].scopeSpans[]` when such an element was seen; `[]`: the document is an array with an element. */
 export type JsonShape = ReadonlySet<string>;
 
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/gs;
+/** A string that the head cuts off ends with it: what stands in it is no structure. */
+const TOKEN = /"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}[\],:]|[^\s{}[\],:"]+/gs;
 /** Of an array only the first elements are looked at: they are alike. */
 const LOOKED_AT = 3;
 const MAX_DEPTH = 12;

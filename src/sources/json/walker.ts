@@ -85,11 +85,13 @@ function stations(paths: readonly string[]): Station {
 }
 
 export class JsonWalker {
-  /** What is wrong with the text; set once, and nothing is read behind it. With `lines` never set. */
+  /** What is wrong with the text; set once, and nothing is read behind it. With `lines`, only by `end`. */
   fault: WalkFault | undefined;
   /** Broken lines since the last call of `push`. */
   brokenLines: WalkFault[] = [];
 
+  /** The last of all broken lines. */
+  #brokenLine: WalkFault | undefined;
   readonly #lines: boolean;
   readonly #maxChars: number;
   readonly #root: Station;
@@ -140,7 +142,12 @@ export class JsonWalker {
 
   /** To be called when the text is at its end; sets `fault` where the document is not. */
   end(): void {
-    if (this.fault !== undefined || this.#place === "broken" || this.#place === "comment") return;
+    if (this.fault !== undefined || this.#place === "comment") return;
+    if (this.#place === "broken") {
+      // All of the text was one line: there is nothing behind it that could be read all the same.
+      if (this.#line === 1) this.fault = this.#brokenLine;
+      return;
+    }
     if (this.#place === "document" && this.#value === undefined) return;
     this.fault = { line: this.#line, message: "the JSON ends in the middle: the file is cut off" };
   }
@@ -164,7 +171,9 @@ export class JsonWalker {
       return chunk.length;
     }
     this.brokenLines.push(fault);
+    this.#brokenLine = fault;
     this.#open = [];
+    this.#escaped = false;
     this.#value = undefined;
     this.#inString = false;
     this.#heldPath = undefined;
@@ -300,7 +309,7 @@ export class JsonWalker {
     let at = index;
     if (this.#escaped) {
       this.#escaped = false;
-      at += 1;
+      at = this.#behindEscaped(chunk, at);
     }
     while (at < chunk.length) {
       const stop = find(this.#stops(), chunk, at);
@@ -311,7 +320,7 @@ export class JsonWalker {
       if (this.#inString) {
         if (character === "\\") {
           if (at >= chunk.length) this.#escaped = true;
-          at += 1;
+          at = this.#behindEscaped(chunk, at);
           continue;
         }
         this.#inString = false;
@@ -324,6 +333,11 @@ export class JsonWalker {
       }
     }
     return chunk.length;
+  }
+
+  /** No backslash makes a line end part of a line. */
+  #behindEscaped(chunk: string, at: number): number {
+    return this.#lines && chunk.charAt(at) === "\n" ? at : at + 1;
   }
 
   #stops(): RegExp {
