@@ -294,6 +294,16 @@ describe("what cannot be asked, or not be told", () => {
     expect(await scene.verdict()).toMatchObject({ kind: "not-checked", unknown: 1 });
   });
 
+  test("without a baseline, where rows were sent once more by choice, a row that is found may be the earlier copy", async () => {
+    const scene = await verifyScene(["added", "landed"], { baseline: undefined });
+    const { group } = scene.stage;
+    const decision = { decision: "absent", draftDatasetId: undefined, by: "somebody", why: "test" } as const;
+    await scene.store.decide({ key: scene.stage.keyOf(1), group, ...decision });
+    await scene.verify();
+    expect(await scene.statuses()).toEqual(["added", "unknown"]);
+    expect(await scene.verdict()).toMatchObject({ kind: "not-checked", landed: 0 });
+  });
+
   test("without a baseline and without a doubt nothing is asked", async () => {
     const scene = await verifyScene(["added"], { baseline: undefined });
     await scene.verify();
