@@ -1,12 +1,15 @@
 /** Runs that stop because too much goes wrong: exit 2, what was not sent is unprocessed, and resume is what comes next. */
 import { expect, test } from "vitest";
 import { audit } from "../support/audit.ts";
+import { findRedis } from "../support/redis-server.ts";
 import { openStage } from "../fault/stage.ts";
 
+/** What breaks is the same on each store. */
+const redis = await findRedis("breakers", { restartable: true, optional: true });
 const REFUSED = "400";
 
 test("--max-errors 3 stops the run at the fourth bad row: exit 2", async () => {
-  const rows = 200;
+  const rows = 100;
   const stage = await openStage({
     name: "max-errors",
     rows,
@@ -25,10 +28,11 @@ test("--max-errors 3 stops the run at the fourth bad row: exit 2", async () => {
 }, 60_000);
 
 test("--max-errors 30% looks at no run before it has 100 rows", async () => {
-  const rows = 600;
+  const rows = 300;
   const stage = await openStage({
     name: "max-errors-share",
     rows,
+    redis,
     sandbox: ["--latency", "20ms", "--fault", "404@1..20", "--fault", "404@150..1000000"],
     importFlags: ["--max-errors=30%", "--rate=100/s"],
   });
@@ -44,6 +48,7 @@ test("a group whose first rows all meet the same 400 is stopped, the others go o
   const stage = await openStage({
     name: "group-halted",
     rows: 1,
+    redis,
     sandbox: ["--latency", "20ms", ...faultsFor("bad", 100)],
   });
   const lines = Array.from({ length: 100 }, (_, index) => [`41,bad-${index}`, `43,good-${index}`]).flat();

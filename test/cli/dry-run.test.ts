@@ -1,14 +1,17 @@
 /** `--dry-run`: reads, validates and looks the ledger up; sends nothing and creates no store. */
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
+
+const anyStore = await openAnyStore();
 
 test("a dry run creates no store, sends no request, and reports planned rows", async () => {
   const scene = await openScene("dry-run");
-  const sandbox = await startSandboxProcess(scene);
+  const sandbox = await startTestSandbox(scene);
   const file = await scene.write("rows.csv", `${csvOf(rowIds(8))},no-trace\n`);
   const to = ["-g", "42", "--base-url", sandbox.url, "--rate", "unlimited", "--json"];
   const ended = await scene.run(["import", file, ...to, "--dry-run"]);
@@ -31,8 +34,8 @@ test("a dry run creates no store, sends no request, and reports planned rows", a
 }, 60_000);
 
 test("a dry run needs no API key, and knows what was added to the same address before", async () => {
-  const scene = await openScene("dry-run-keyless");
-  const sandbox = await startSandboxProcess(scene);
+  const scene = await openScene("dry-run-keyless", { env: await anyStore.env() });
+  const sandbox = await startTestSandbox(scene);
   const file = await scene.write("rows.csv", csvOf(rowIds(3)));
   const args = ["import", file, "-g", "42", "--base-url", sandbox.url, "--json"];
   expect((await scene.run([...args, "--rate", "unlimited"])).code).toBe(0);

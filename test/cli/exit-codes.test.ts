@@ -2,7 +2,10 @@
 import { access } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { openScene } from "../support/scene.ts";
+
+const anyStore = await openAnyStore();
 
 test.each([
   { what: "no command", args: [], says: "what shall be done" },
@@ -47,7 +50,7 @@ test("help says what there is in 80 columns, and no parser's words", async () =>
 }, 30_000);
 
 test("nothing to read is exit 3, and exit 0 with --allow-empty", async () => {
-  const scene = await openScene("empty");
+  const scene = await openScene("empty", { env: await anyStore.env() });
   const file = await scene.write("rows.csv", "trace_id,span_id\n");
   const refused = await scene.run(["import", file, "-g", "42", "--sandbox"]);
   expect(refused.code).toBe(3);

@@ -2,12 +2,14 @@
 import { gzipSync } from "node:zlib";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { audit } from "../support/audit.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { readRecord } from "../support/sandbox-process.ts";
+import { readRecord } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
 
+const anyStore = await openAnyStore();
 const PNG = Buffer.from("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489", "hex");
 
 test.each([
@@ -29,7 +31,7 @@ test.each([
 );
 
 test("a truncated gzip stops the run where it breaks off: exit 3, and the report holds the rows before", async () => {
-  const scene = await openScene("truncated");
+  const scene = await openScene("truncated", { env: await anyStore.env() });
   const whole = gzipSync(csvOf(rowIds(3_000)));
   await scene.write("rows.csv.gz", whole.subarray(0, Math.floor(whole.length / 2)));
   const ended = await scene.run(["import", "rows.csv.gz", "-g", "42", "--sandbox", "--json"]);

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
 
 const ROWS = 20;
@@ -10,7 +10,7 @@ const IDS = rowIds(ROWS);
 
 test("what was added is there twice after --force --yes; without --yes a pipe is refused, and a dry run plans it", async () => {
   const scene = await openScene("force");
-  const sandbox = await startSandboxProcess(scene);
+  const sandbox = await startTestSandbox(scene);
   const file = await scene.write("rows.csv", csvOf(IDS));
   const to = ["-g", "42", "--base-url", sandbox.url, "--rate", "unlimited", "--json"];
   const importing = ["import", file, ...to];

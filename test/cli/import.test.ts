@@ -4,13 +4,15 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REPORT_COLUMNS } from "../../src/report/columns.ts";
+import { openAnyStore } from "../support/any-store.ts";
 import { audit } from "../support/audit.ts";
 import { readReport, type ReportFiles } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { readRecord, startSandboxProcess } from "../support/sandbox-process.ts";
+import { readRecord, startTestSandbox } from "../support/sandbox.ts";
 import { openLongScene, openScene, type Scene } from "../support/scene.ts";
 import type { Ended } from "../support/traceload.ts";
 
+const anyStore = await openAnyStore();
 const EXAMPLE = fileURLToPath(new URL("../../examples/traces.csv", import.meta.url));
 const SUMMARY_FIELDS = [
   "parent",
@@ -101,15 +103,8 @@ describe("the README's first command", () => {
 });
 
 test("failed.csv of refused rows is imported as it is, without naming the group again", async () => {
-  const scene = await openScene("failed-csv");
-  const sandbox = await startSandboxProcess(scene, [
-    "--fault",
-    "400@3",
-    "--fault",
-    "404@5",
-    "--fault",
-    "422@7",
-  ]);
+  const scene = await openScene("failed-csv", { env: await anyStore.env() });
+  const sandbox = await startTestSandbox(scene, ["--fault", "400@3", "--fault", "404@5", "--fault", "422@7"]);
   const file = await scene.write("rows.csv", csvOf(rowIds(12)));
   const to = ["--base-url", sandbox.url, "--rate", "unlimited", "--json"];
   const first = await scene.run(["import", file, "-g", "42", ...to]);

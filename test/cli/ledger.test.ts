@@ -2,14 +2,16 @@
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { audit } from "../support/audit.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
 
 const redis = await findRedis("ledger", { restartable: true });
+const anyStore = await openAnyStore();
 
 interface ShownEntry {
   key: string;
@@ -26,10 +28,10 @@ describe.skipIf(redis === undefined)("a ledger that moves to Redis", () => {
     const scene = await openScene("moves");
     const server = await redis!.start();
     scene.atEnd(() => server.stop());
-    const sandbox = await startSandboxProcess(scene, ["--fault", "close-after-apply@trace=lost"]);
+    const sandbox = await startTestSandbox(scene, ["--fault", "close-after-apply@trace=lost"]);
     const there = ["--base-url", sandbox.url];
     const onRedis = ["--store", server.url];
-    const file = await scene.write("rows.csv", `${csvOf(rowIds(300))}lost,\n`);
+    const file = await scene.write("rows.csv", `${csvOf(rowIds(60))}lost,\n`);
     const importing = [
       "import",
       file,
@@ -43,12 +45,12 @@ describe.skipIf(redis === undefined)("a ledger that moves to Redis", () => {
       ...there,
     ];
     const first = await readReport(scene.directory, await scene.run(importing));
-    expect(first.summary.counts).toMatchObject({ read: 301, added: 300, unknown: 1 });
+    expect(first.summary.counts).toMatchObject({ read: 61, added: 60, unknown: 1 });
     const before = await sandbox.stats();
 
     const exported = await scene.run(["ledger", "export", "-"]);
     expect(exported).toMatchObject({ code: 0 });
-    expect(exported.stderr).toContain("301 entries and 1 group of");
+    expect(exported.stderr).toContain("61 entries and 1 group of");
     const taken = await scene.run(["ledger", "import", "-", "--json", ...onRedis], {
       stdin: exported.stdout,
     });
@@ -56,19 +58,19 @@ describe.skipIf(redis === undefined)("a ledger that moves to Redis", () => {
     expect(JSON.parse(taken.stdout)).toMatchObject({
       groups: 1,
       newGroups: 1,
-      entries: 301,
-      newEntries: 301,
+      entries: 61,
+      newEntries: 61,
     });
     const again = await scene.run(["ledger", "import", "-", "--json", ...onRedis], {
       stdin: exported.stdout,
     });
-    expect(JSON.parse(again.stdout)).toMatchObject({ newGroups: 0, entries: 301, newEntries: 0 });
+    expect(JSON.parse(again.stdout)).toMatchObject({ newGroups: 0, entries: 61, newEntries: 0 });
 
     const ended = await scene.run([...importing, ...onRedis]);
     const second = await readReport(scene.directory, ended);
-    expect(second.summary.counts).toMatchObject({ read: 301, added: 0, duplicate: 300, unknown: 1 });
+    expect(second.summary.counts).toMatchObject({ read: 61, added: 0, duplicate: 60, unknown: 1 });
     expect((await sandbox.stats()).addTraceArrivals).toBe(before.addTraceArrivals);
-    expect(audit({ record: await sandbox.record(), report: second, rowsRead: 301 })).toEqual([]);
+    expect(audit({ record: await sandbox.record(), report: second, rowsRead: 61 })).toEqual([]);
 
     const back = path.join(scene.directory, "ledger.ndjson");
     expect((await scene.run(["ledger", "export", back, ...onRedis])).code).toBe(0);
@@ -81,7 +83,7 @@ describe.skipIf(redis === undefined)("a ledger that moves to Redis", () => {
     const scene = await openScene("in-flight");
     const server = await redis!.start();
     scene.atEnd(() => server.stop());
-    const sandbox = await startSandboxProcess(scene, ["--fault", "hang@trace=hanging"]);
+    const sandbox = await startTestSandbox(scene, ["--fault", "hang@trace=hanging"]);
     const there = ["-g", "42", "--base-url", sandbox.url, "--store", server.url];
     const file = await scene.write("rows.csv", "trace_id\nhanging\n");
     const importing = scene.start(["import", file, ...there, "--progress", "none"]);
@@ -96,8 +98,8 @@ describe.skipIf(redis === undefined)("a ledger that moves to Redis", () => {
 });
 
 test("a held row is shown, decided by a person, and its run and report follow", async () => {
-  const scene = await openScene("decided");
-  const sandbox = await startSandboxProcess(scene, [
+  const scene = await openScene("decided", { env: await anyStore.env() });
+  const sandbox = await startTestSandbox(scene, [
     "--fault",
     "close-after-apply@trace=landed",
     "--fault",
@@ -181,15 +183,15 @@ test("a held row is shown, decided by a person, and its run and report follow", 
   expect(JSON.parse(left.stdout)).toMatchObject({ decided: 0, leftAlone: { added: 2, none: 1 } });
   expect(await get("fine")).toMatchObject({ state: "added" });
 
-  await sandbox.addFaults([], { replace: true });
+  sandbox.forgetFaults();
   const report = await readReport(scene.directory, await scene.run(["import", file, ...there, "--json"]));
   expect(report.summary.counts).toMatchObject({ read: 3, added: 1, duplicate: 2, unknown: 0 });
   expect(audit({ record: await sandbox.record(), report, rowsRead: 3 })).toEqual([]);
 }, 120_000);
 
 test("what cannot be undone is asked for: a confirmed row marked absent, and a group that is pruned", async () => {
-  const scene = await openScene("pruned");
-  const sandbox = await startSandboxProcess(scene);
+  const scene = await openScene("pruned", { env: await anyStore.env() });
+  const sandbox = await startTestSandbox(scene);
   const there = ["--base-url", sandbox.url];
   const file = await scene.write("rows.csv", csvOf(rowIds(20)));
   const importing = ["import", file, "-g", "42", ...there, "--rate", "unlimited", "--json"];
@@ -245,11 +247,11 @@ test("a file that is no ledger makes no store; nothing is exported where there i
   await expect(access(path.join(scene.directory, "ledger.ndjson"))).rejects.toThrow();
 }, 60_000);
 
-test("an embedded store that another process has open is named, and its owner", async () => {
+test("an embedded store that another process has open is named, and its owner; when that is gone, it is served", async () => {
   const scene = await openScene("ledger-owned");
-  const sandbox = await startSandboxProcess(scene);
-  const file = await scene.write("rows.csv", csvOf(rowIds(400)));
-  const importing = scene.start(["import", file, "-g", "42", "--base-url", sandbox.url, "--rate", "10/s"]);
+  const sandbox = await startTestSandbox(scene);
+  const file = await scene.write("rows.csv", csvOf(rowIds(100)));
+  const importing = scene.start(["import", file, "-g", "42", "--base-url", sandbox.url, "--rate", "2/s"]);
   await importing.until(async () => (await sandbox.stats()).applied >= 1);
   for (const command of [
     ["export", "-"],
@@ -260,6 +262,22 @@ test("an embedded store that another process has open is named, and its owner", 
     expect(refused).toMatchObject({ code: 3, stdout: "" });
     expect(refused.stderr).toContain(String(importing.pid));
   }
+
+  await importing.kill("SIGINT");
+  expect((await importing.ended).code).toBe(130);
+  const added = await sandbox.record();
+  const [first] = added;
+  const row = [first?.traceId ?? "", first?.spanId ?? "", "-g", "42", "--base-url", sandbox.url];
+  const marked = await scene.run(["ledger", "mark", "absent", ...row, "--why", "taken out by hand", "--yes"]);
+  expect(marked.code).toBe(0);
+  const shown = await scene.run(["ledger", "get", ...row, "--json"]);
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    state: "none",
+    notes: [{ decision: "absent", why: "taken out by hand" }],
+  });
+  const prune = ["ledger", "prune", "-g", "42", "--base-url", sandbox.url, "--yes", "--json"];
+  const pruned = await scene.run(prune);
+  expect(JSON.parse(pruned.stdout)).toMatchObject({ removed: added.length - 1, unknown: 0, sending: 0 });
 }, 90_000);
 
 test("a wrong word after ledger says which words there are", async () => {

@@ -2,9 +2,11 @@
 import { fileURLToPath } from "node:url";
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
 import { openScene, type Scene } from "../support/scene.ts";
 
+const anyStore = await openAnyStore();
 const LAUNCHER = fileURLToPath(new URL("../../src/cli/launcher.cjs", import.meta.url));
 const ESCAPE = "\u001B";
 
@@ -21,7 +23,7 @@ test("into a pipe: the summary on standard output, plain lines on standard error
 }, 60_000);
 
 test("-q leaves standard error empty", async () => {
-  const scene = await openScene("quiet");
+  const scene = await openScene("quiet", { env: await anyStore.env() });
   const file = await scene.write("rows.csv", csvOf(rowIds(3)));
   const ended = await scene.run(["import", file, "-g", "42", "--sandbox", "-q", "--json"]);
   expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: "" });

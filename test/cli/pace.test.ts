@@ -1,18 +1,24 @@
 /** What the shared pace is told as: in the progress, and by status from another process. */
 import { expect, test } from "vitest";
+import { findRedis } from "../support/redis-server.ts";
 import { openStage } from "../fault/stage.ts";
+
+const redis = await findRedis("pace", { restartable: true, optional: true });
+const PACE = /"pace":\{"phase":"(slowed|climbing)"/;
 
 test("a run that is refused too often says so in its progress and in status, and is not refused out of rows", async () => {
   const rows = 160;
   const stage = await openStage({
     name: "slowed",
     rows,
+    redis,
     sandbox: ["--latency", "10ms", "--fault", "429@20..60"],
     importFlags: ["--rate=20/s", "--progress=json"],
   });
   const running = stage.startImport();
   let seen: Record<string, unknown> = {};
   await running.until(async () => {
+    if (!PACE.test(running.stderr())) return false;
     const { stdout } = await stage.scene.run([
       "status",
       "latest",
@@ -29,13 +35,14 @@ test("a run that is refused too often says so in its progress and in status, and
   });
   const ended = await running.ended;
   expect(ended.code).toBe(0);
-  expect(ended.stderr).toMatch(/"pace":\{"phase":"(slowed|climbing)"/);
+  expect(ended.stderr).toMatch(PACE);
 }, 90_000);
 
 test("--rate auto begins low and says what it tries", async () => {
   const stage = await openStage({
     name: "auto",
     rows: 120,
+    redis,
     sandbox: ["--latency", "10ms"],
     importFlags: ["--rate=auto", "--progress=json"],
   });

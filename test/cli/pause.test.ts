@@ -5,7 +5,7 @@ import { audit } from "../support/audit.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
 
 const redis = await findRedis("pausing and cancelling runs");
@@ -18,7 +18,7 @@ async function open(name: string) {
   const server = await redis?.start();
   const scene = await openScene(name);
   if (server !== undefined) scene.atEnd(() => server.stop());
-  const sandbox = await startSandboxProcess(scene, ["--latency", "20ms"]);
+  const sandbox = await startTestSandbox(scene, ["--latency", "20ms"]);
   const file = await scene.write("rows.csv", csvOf(rowIds(ROWS)));
   const store = `--store=${server?.url ?? ""}`;
   const api = `--base-url=${sandbox.url}`;
@@ -85,14 +85,14 @@ describe.skipIf(redis === undefined)("on Redis, with a worker", () => {
 
 test("on the embedded store only the process that has it can stop its run: the message says how", async () => {
   const scene = await openScene("pause-embedded");
-  const sandbox = await startSandboxProcess(scene);
-  const file = await scene.write("rows.csv", csvOf(rowIds(ROWS)));
+  const sandbox = await startTestSandbox(scene);
+  const file = await scene.write("rows.csv", csvOf(rowIds(50)));
   const importing = scene.start([
     "import",
     file,
     "--dataset-group=42",
     `--base-url=${sandbox.url}`,
-    "--rate=10/s",
+    "--rate=5/s",
     "--json",
   ]);
   await importing.until(async () => (await sandbox.stats()).applied >= 3);

@@ -2,14 +2,16 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { readReport, type ReportFiles } from "../support/report-files.ts";
 import { rowIds } from "../support/row-files.ts";
-import { startSandboxProcess, type SandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox, type TestSandbox } from "../support/sandbox.ts";
 import { openScene, type Scene } from "../support/scene.ts";
 
-const ROWS = 320;
-const REJECTED = 300;
-const AVAILABLE = 200;
+const anyStore = await openAnyStore();
+const ROWS = 32;
+const REJECTED = 30;
+const AVAILABLE = 20;
 const QUICK = ["--rate=unlimited", "--json"];
 
 /** Traces that the server does not know begin with `late-`. */
@@ -17,15 +19,15 @@ const traces = rowIds(ROWS).map(([trace], index) => (index < REJECTED ? `late-${
 
 interface Rejected {
   scene: Scene;
-  sandbox: SandboxProcess;
+  sandbox: TestSandbox;
   first: ReportFiles;
   to: string[];
 }
 
-/** 300 of 320 rows were rejected, and 200 of these are there now. */
-async function rejected(name: string): Promise<Rejected> {
-  const scene = await openScene(name);
-  const sandbox = await startSandboxProcess(scene, ["--missing", "late-"]);
+/** 30 of 32 rows were rejected, and 20 of these are there now. */
+async function rejected(name: string, env: Readonly<Record<string, string>>): Promise<Rejected> {
+  const scene = await openScene(name, { env });
+  const sandbox = await startTestSandbox(scene, ["--missing", "late-"]);
   const file = await scene.write("rows.csv", `trace_id\n${traces.join("\n")}\n`);
   const to = [`--base-url=${sandbox.url}`, ...QUICK];
   const ended = await scene.run(["import", file, "-g", "42", "--run-id=first", ...to]);
@@ -46,7 +48,7 @@ beforeAll(() => {
 });
 
 test("rerun adds the rows that the server knows now, and sends nothing else; what was added is not offered again", async () => {
-  const { scene, sandbox, first, to } = await rejected("rerun");
+  const { scene, sandbox, first, to } = await rejected("rerun", {});
   const before = (await sandbox.stats()).addTraceArrivals;
   const planned = await scene.run(["rerun", "first", "--dry-run", ...QUICK]);
   expect(planned.code).toBe(0);
@@ -71,11 +73,11 @@ test("rerun adds the rows that the server knows now, and sends nothing else; wha
   const status = await scene.run(["status", "second"]);
   expect(status.stdout).toContain("first");
   const report = await scene.run(["report", "second"]);
-  expect(report.stdout).toContain("Of 300 rows of run first: 200 added, 100 rejected.");
+  expect(report.stdout).toContain("Of 30 rows of run first: 20 added, 10 rejected.");
 }, 60_000);
 
 test("failed.csv fed to import does the same", async () => {
-  const { scene, sandbox, first, to } = await rejected("failed-csv");
+  const { scene, sandbox, first, to } = await rejected("failed-csv", await anyStore.env());
   const before = (await sandbox.stats()).addTraceArrivals;
   const failed = path.join(first.directory, "failed.csv");
   const { summary } = await readReport(scene.directory, await scene.run(["import", failed, ...to]));
@@ -84,7 +86,7 @@ test("failed.csv fed to import does the same", async () => {
 }, 60_000);
 
 test("failed.csv named to rerun selects the rows of its run; of a run elsewhere, import is the way", async () => {
-  const { scene, first, to } = await rejected("report-file");
+  const { scene, first, to } = await rejected("report-file", await anyStore.env());
   const failed = await readFile(path.join(first.directory, "failed.csv"), "utf8");
   const some = failed.split(/\r?\n/).slice(0, 11);
   const part = await scene.write("some.csv", `${some.join("\n")}\n`);
@@ -100,7 +102,7 @@ test("failed.csv named to rerun selects the rows of its run; of a run elsewhere,
 }, 60_000);
 
 test("--only, --code, --match and --limit narrow it down; what is left of nothing is said", async () => {
-  const { scene, to } = await rejected("narrowed");
+  const { scene, to } = await rejected("narrowed", await anyStore.env());
   const count = async (...flags: string[]) => {
     const ended = await scene.run(["rerun", "latest", "--dry-run", "--json", ...flags]);
     return ended.code === 0 ? (JSON.parse(ended.stdout) as { rows: number }).rows : ended.stderr;
@@ -122,8 +124,8 @@ test("--only, --code, --match and --limit narrow it down; what is left of nothin
 }, 60_000);
 
 test("unknown rows are sent again only when asked for, with the warning that they may be there twice", async () => {
-  const scene = await openScene("rerun-unknown");
-  const sandbox = await startSandboxProcess(scene, ["--fault", "500@1..3", "--fault", "500-after-apply@4"]);
+  const scene = await openScene("rerun-unknown", { env: await anyStore.env() });
+  const sandbox = await startTestSandbox(scene, ["--fault", "500@1..3", "--fault", "500-after-apply@4"]);
   const file = await scene.write("rows.csv", `trace_id\n${traces.slice(-10).join("\n")}\n`);
   const to = [`--base-url=${sandbox.url}`, "--on-unknown=hold", ...QUICK];
   const first = await scene.run(["import", file, "-g", "42", "--run-id=first", ...to]);

@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { findRedis } from "../support/redis-server.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene, type Scene } from "../support/scene.ts";
 import type { Traceload } from "../support/traceload.ts";
 
@@ -44,7 +44,7 @@ describe("no part of the key can be found after an import at --log-level trace",
 
   test("in what is said about a key that was refused", async () => {
     const scene = await openScene("secret-refused");
-    const sandbox = await startSandboxProcess(scene, ["--key", "another"]);
+    const sandbox = await startTestSandbox(scene, ["--key", "another"]);
     const file = await scene.write("rows.csv", csvOf(rowIds(1)));
     const args = ["import", file, "-g", "42", "--base-url", sandbox.url, "--log-level", "trace"];
     const refused = await scene.run(args, { env: { PROMPTLAYER_API_KEY: KEY } });
@@ -57,7 +57,7 @@ async function importAndSearch(
   scene: Scene,
   start: (args: string[], url: string) => Promise<Traceload[]>,
 ): Promise<void> {
-  const sandbox = await startSandboxProcess(scene, [
+  const sandbox = await startTestSandbox(scene, [
     "--latency=20ms",
     ...FAULTS.flatMap((fault) => ["--fault", fault]),
   ]);

@@ -1,15 +1,21 @@
 /** Ctrl-C once: what is in flight is awaited, and the report written. Twice: it leaves at once. */
 import { expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { audit } from "../support/audit.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
+
+const anyStore = await openAnyStore();
+const ROWS = 400;
+/** Some 30 rows are read at a time. */
+const LONG_CHARS = 1_000;
 
 test("the first SIGINT lets rows in flight finish, reports on what was read, and exits 130", async () => {
   const scene = await openScene("sigint");
-  const sandbox = await startSandboxProcess(scene, ["--latency", "250ms"]);
-  const file = await scene.write("rows.csv", csvOf(rowIds(3_000)));
+  const sandbox = await startTestSandbox(scene, ["--latency", "250ms"]);
+  const file = await scene.write("rows.csv", csvOf(rowIds(ROWS), LONG_CHARS));
   const importing = scene.start([
     "import",
     file,
@@ -32,13 +38,13 @@ test("the first SIGINT lets rows in flight finish, reports on what was read, and
   const { read, added, unprocessed, unknown } = report.summary.counts;
   expect({ unknown, rest: read - added - unprocessed }).toEqual({ unknown: 0, rest: 0 });
   expect(unprocessed).toBeGreaterThan(0);
-  expect(read).toBeLessThan(3_000);
+  expect(read).toBeLessThan(ROWS);
   expect(report.summary.next[0]).toContain("traceload resume");
 }, 60_000);
 
 test("SIGTERM does the same, and exits 143", async () => {
-  const scene = await openScene("sigterm");
-  const sandbox = await startSandboxProcess(scene, ["--latency", "100ms"]);
+  const scene = await openScene("sigterm", { env: await anyStore.env() });
+  const sandbox = await startTestSandbox(scene, ["--latency", "100ms"]);
   const file = await scene.write("rows.csv", csvOf(rowIds(200)));
   const to = [`--base-url=${sandbox.url}`, "--rate=20/s", "--json"];
   const importing = scene.start(["import", file, "-g", "42", ...to]);
@@ -53,7 +59,7 @@ test("SIGTERM does the same, and exits 143", async () => {
 
 test("the second SIGINT leaves at once; the rows in flight are unknown in the next report", async () => {
   const scene = await openScene("sigint-twice");
-  const sandbox = await startSandboxProcess(scene, ["--fault", "hang@1..1000"]);
+  const sandbox = await startTestSandbox(scene, ["--fault", "hang@1..1000"]);
   const file = await scene.write("rows.csv", csvOf(rowIds(20)));
   const importing = scene.start([
     "import",

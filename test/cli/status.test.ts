@@ -2,16 +2,19 @@
 import path from "node:path";
 import { expect, test } from "vitest";
 import type { Run } from "../../src/core/store.ts";
+import { openAnyStore } from "../support/any-store.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
+
+const anyStore = await openAnyStore();
 
 test("while an import owns the embedded store, status shows its run; a second import names the owner", async () => {
   const scene = await openScene("owned");
-  const sandbox = await startSandboxProcess(scene);
-  const file = await scene.write("rows.csv", csvOf(rowIds(400)));
-  const to = ["-g", "42", "--base-url", sandbox.url, "--rate", "10/s", "--json"];
+  const sandbox = await startTestSandbox(scene);
+  const file = await scene.write("rows.csv", csvOf(rowIds(100)));
+  const to = ["-g", "42", "--base-url", sandbox.url, "--rate", "5/s", "--json"];
   const importing = scene.start(["import", file, ...to, "--run-id", "long"]);
   await importing.until(async () => (await sandbox.stats()).applied >= 3);
 
@@ -37,7 +40,7 @@ test("while an import owns the embedded store, status shows its run; a second im
 }, 90_000);
 
 test("report writes a run's report again, to any directory; an unknown run is exit 3", async () => {
-  const scene = await openScene("report");
+  const scene = await openScene("report", { env: await anyStore.env() });
   const file = await scene.write("rows.csv", csvOf(rowIds(10)));
   const first = await scene.run(["import", file, "-g", "42", "--sandbox", "--json"]);
   const { summary, rows } = await readReport(scene.directory, first);

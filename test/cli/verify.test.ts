@@ -1,32 +1,40 @@
 /** Unknown rows settled by asking the server, at the end of a run and on demand; and drafts that change meanwhile. */
 import { describe, expect, test } from "vitest";
+import { openAnyStore } from "../support/any-store.ts";
 import { audit } from "../support/audit.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess, type SandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox, type TestSandbox } from "../support/sandbox.ts";
 import { openScene, type Scene } from "../support/scene.ts";
 import { TEST_KEY } from "../support/traceload.ts";
 
+/** The environment of commands on the embedded store. */
+const EMBEDDED = {};
 const ROWS = 120;
 /** Five that land without a word, and five that do not. */
 const FAULTS = ["--fault=503-after-apply@10..14", "--fault=close-before-apply@30..34"];
 const TIMES = ["--timeout=1s", "--send-window=500ms", "--horizon=1s", "--retry-base=50ms"];
 const redis = await findRedis("verifying", { restartable: true });
+const anyStore = await openAnyStore();
 
 interface Stage {
   scene: Scene;
-  sandbox: SandboxProcess;
+  sandbox: TestSandbox;
   file: string;
   run: (command: string, ...flags: string[]) => ReturnType<Scene["run"]>;
   start: (command: string, ...flags: string[]) => ReturnType<Scene["start"]>;
 }
 
-async function stage(name: string, sandboxFlags: readonly string[], store?: string): Promise<Stage> {
-  const scene = await openScene(name);
-  const sandbox = await startSandboxProcess(scene, sandboxFlags);
+async function stage(
+  name: string,
+  sandboxFlags: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Stage> {
+  const scene = await openScene(name, { env });
+  const sandbox = await startTestSandbox(scene, sandboxFlags);
   const file = await scene.write("rows.csv", csvOf(rowIds(ROWS)));
-  const to = [`--base-url=${sandbox.url}`, "--json", ...(store === undefined ? [] : [`--store=${store}`])];
+  const to = [`--base-url=${sandbox.url}`, "--json"];
   const args = (command: string, flags: string[]) =>
     command === "import"
       ? [
@@ -52,7 +60,7 @@ async function stage(name: string, sandboxFlags: readonly string[], store?: stri
 }
 
 test("a run asks about its unknown rows before it ends: none is left, and each row is there once", async () => {
-  const { scene, sandbox, run } = await stage("verify", FAULTS);
+  const { scene, sandbox, run } = await stage("verify", FAULTS, EMBEDDED);
   const ended = await run("import");
   expect(ended.code).toBe(0);
   const report = await readReport(scene.directory, ended);
@@ -72,7 +80,11 @@ test("a run asks about its unknown rows before it ends: none is left, and each r
 }, 60_000);
 
 test("where rows do not show their IDs, what cannot be told apart is held, with the reason", async () => {
-  const { scene, sandbox, run } = await stage("verify-opaque", [...FAULTS, "--rows=opaque"]);
+  const { scene, sandbox, run } = await stage(
+    "verify-opaque",
+    [...FAULTS, "--rows=opaque"],
+    await anyStore.env(),
+  );
   const ended = await run("import");
   expect(ended.code).toBe(6);
   const report = await readReport(scene.directory, ended);
@@ -85,7 +97,11 @@ test("where rows do not show their IDs, what cannot be told apart is held, with 
 }, 60_000);
 
 test("with another writer the summary says so, and nothing is there twice", async () => {
-  const { scene, sandbox, start } = await stage("verify-other-writer", [...FAULTS, "--latency=20ms"]);
+  const { scene, sandbox, start } = await stage(
+    "verify-other-writer",
+    [...FAULTS, "--latency=20ms"],
+    await anyStore.env(),
+  );
   const importing = start("import");
   // Past the faults, which would meet the stranger's rows as well.
   await importing.until(async () => (await sandbox.arrivals()).length > 34);
@@ -101,7 +117,7 @@ test("with another writer the summary says so, and nothing is there twice", asyn
 }, 60_000);
 
 test("waiting can be left with Ctrl-C; verify goes on with it, and resume sends what is not there", async () => {
-  const { scene, sandbox, start, run } = await stage("verify-left", FAULTS);
+  const { scene, sandbox, start, run } = await stage("verify-left", FAULTS, await anyStore.env());
   const importing = start("import", "--horizon=5s", "--progress=json");
   await importing.until(() => importing.stderr().includes('"kind":"verdict"'));
   await importing.kill("SIGINT");
@@ -130,7 +146,7 @@ test("waiting can be left with Ctrl-C; verify goes on with it, and resume sends 
 }, 90_000);
 
 test("verify settles what a run held; if rows are to be sent, the run can be resumed though it was finished", async () => {
-  const { scene, sandbox, run } = await stage("verify-held", FAULTS);
+  const { scene, sandbox, run } = await stage("verify-held", FAULTS, EMBEDDED);
   const held = await run("import", "--on-unknown=hold");
   expect(held.code).toBe(6);
   const before = (await readReport(scene.directory, held)).summary;
@@ -150,7 +166,7 @@ test("verify settles what a run held; if rows are to be sent, the run can be res
 }, 90_000);
 
 test("retry sends unknown rows once more, and says that some are there twice", async () => {
-  const { scene, sandbox, run } = await stage("verify-retry", FAULTS);
+  const { scene, sandbox, run } = await stage("verify-retry", FAULTS, await anyStore.env());
   const ended = await run("import", "--on-unknown=retry");
   const report = await readReport(scene.directory, ended);
   expect(report.summary.counts).toMatchObject({ added: ROWS, unknown: 0 });
@@ -167,7 +183,11 @@ describe("a draft that is published in the middle", () => {
   ])(
     "--on-draft-change %s: exit code %i, %s; rows say which draft they are in",
     async (choice, code, state) => {
-      const { scene, sandbox, start } = await stage(`draft-${choice}`, ["--latency=20ms"]);
+      const { scene, sandbox, start } = await stage(
+        `draft-${choice}`,
+        ["--latency=20ms"],
+        await anyStore.env(),
+      );
       const importing = start("import", `--on-draft-change=${choice}`);
       await importing.until(async () => (await sandbox.stats()).applied >= 20);
       const published = await fetch(`${sandbox.url}/_sandbox/publish`, {
@@ -194,12 +214,17 @@ test.skipIf(redis === undefined)(
   "a detached run is verified by the workers",
   async () => {
     const server = await redis!.start();
-    const { scene, sandbox, run, start } = await stage("verify-workers", FAULTS, server.url);
+    const { scene, sandbox, run, start } = await stage("verify-workers", FAULTS, {
+      TRACELOAD_STORE: server.url,
+    });
     scene.atEnd(() => server.stop());
     const workers = [start("worker", "--concurrency=8"), start("worker", "--concurrency=8")];
     for (const worker of workers) await worker.until(() => worker.stderr().includes("serving runs"));
     expect((await run("import", "--detach")).code).toBe(4);
-    await workers[0]!.until(async () => (await run("status", "r1")).stdout.includes('"state":"finished"'));
+    await workers[0]!.until(async () => {
+      const over = workers.some((worker) => worker.stderr().includes("run r1: stopped"));
+      return over && (await run("status", "r1")).stdout.includes('"state":"finished"');
+    });
     const told = await run("report", "r1");
     const report = await readReport(scene.directory, told);
     expect(report.summary.counts).toMatchObject({ added: ROWS, unknown: 0 });
@@ -211,7 +236,7 @@ test.skipIf(redis === undefined)(
   120_000,
 );
 
-async function addRow(sandbox: SandboxProcess, traceId: string): Promise<void> {
+async function addRow(sandbox: TestSandbox, traceId: string): Promise<void> {
   const answer = await fetch(`${sandbox.url}/api/public/v2/dataset-versions/add-trace`, {
     method: "POST",
     headers: { "x-api-key": TEST_KEY, "content-type": "application/json" },

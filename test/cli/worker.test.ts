@@ -5,7 +5,7 @@ import { audit } from "../support/audit.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { readReport } from "../support/report-files.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene } from "../support/scene.ts";
 
 const redis = await findRedis("workers", { restartable: true });
@@ -15,7 +15,7 @@ describe.skipIf(redis === undefined)("workers on Redis", () => {
     const scene = await openScene("detached");
     const server = await redis!.start();
     scene.atEnd(() => server.stop());
-    const sandbox = await startSandboxProcess(scene, ["--latency", "10ms..20ms"]);
+    const sandbox = await startTestSandbox(scene, ["--latency", "10ms..20ms"]);
     const to = ["--base-url", sandbox.url, "--store", server.url];
     const workers = [scene.start(["worker", ...to]), scene.start(["worker", ...to])];
     for (const worker of workers) await worker.until(() => worker.stderr().includes("serving runs"));
@@ -37,6 +37,7 @@ describe.skipIf(redis === undefined)("workers on Redis", () => {
 
     let run: Run | undefined;
     await workers[0]!.until(async () => {
+      if (!workers.some((worker) => worker.stderr().includes("run handed: stopped"))) return false;
       const status = await scene.run(["status", "handed", "--json", "--store", server.url]);
       run = JSON.parse(status.stdout) as Run;
       return run.state === "finished";
@@ -58,7 +59,7 @@ describe.skipIf(redis === undefined)("workers on Redis", () => {
     const scene = await openScene("foreign");
     const server = await redis!.start();
     scene.atEnd(() => server.stop());
-    const sandbox = await startSandboxProcess(scene);
+    const sandbox = await startTestSandbox(scene);
     const to = ["--base-url", sandbox.url, "--store", server.url];
     const worker = scene.start(["worker", ...to], { env: { PROMPTLAYER_API_KEY: "pl_anotherKey" } });
     await worker.until(() => worker.stderr().includes("serving runs"));

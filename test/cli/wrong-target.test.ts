@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { startTestSandbox } from "../support/sandbox.ts";
 import { openScene, type Scene } from "../support/scene.ts";
 import type { Ended } from "../support/traceload.ts";
 
@@ -30,7 +30,7 @@ async function expectStop(scene: Scene, ended: Ended, says: readonly string[]): 
 describe("before anything is opened or sent, exit 3 and what to do", () => {
   test("for a key that the API refuses", async () => {
     const scene = await openScene("wrong-key");
-    const sandbox = await startSandboxProcess(scene, ["--key", KEY]);
+    const sandbox = await startTestSandbox(scene, ["--key", KEY]);
     const ended = await importTo(scene, sandbox.url, "pl_anotherKey");
     await expectStop(scene, ended, ["refused the API key", "PROMPTLAYER_API_KEY"]);
     expect((await sandbox.stats()).requests["add-trace"]).toBeUndefined();
@@ -72,7 +72,7 @@ describe("before anything is opened or sent, exit 3 and what to do", () => {
 
   test("for a path that is not the API's", async () => {
     const scene = await openScene("wrong-path");
-    const sandbox = await startSandboxProcess(scene);
+    const sandbox = await startTestSandbox(scene);
     const ended = await importTo(scene, `${sandbox.url}/somewhere`, KEY);
     await expectStop(scene, ended, [`${sandbox.url}/somewhere`, "--base-url"]);
   }, 30_000);

@@ -1,8 +1,11 @@
 /** The answer to a POST breaks off, at each place where it can, by an end or by a reset. */
 import { expect, test } from "vitest";
 import { audit } from "../support/audit.ts";
+import { findRedis } from "../support/redis-server.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { openStage } from "./stage.ts";
+
+const redis = await findRedis("cut answers", { restartable: true, optional: true });
 
 /** How much of the answer comes through, from its first byte to all but its last. */
 const PLACES: readonly ((answer: Buffer) => number)[] = [
@@ -19,7 +22,7 @@ const CUTS = PLACES.flatMap((place) => ENDS.map((end) => ({ place, end })));
 
 test("an answer that breaks off, wherever it does, leaves its row unknown and no other", async () => {
   const rows = 70;
-  const stage = await openStage({ name: "answer-cut", rows });
+  const stage = await openStage({ name: "answer-cut", rows, redis });
   const posting = new Map<number, string>();
   const cut: string[] = [];
   let answers = 0;

@@ -3,6 +3,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { audit } from "../support/audit.ts";
 import { readReportFile } from "../support/report-files.ts";
+import { eventually } from "../support/sandbox-caller.ts";
 import { openStage } from "./stage.ts";
 
 /** Every one of these is the server's to have applied, or not: nobody on this side can know. */
@@ -32,7 +33,7 @@ test("a lost answer leaves its row unknown: not sent again, and held by the next
   expect(ended.code).toBe(6);
   const report = await stage.report(ended);
   // A request that is applied after its caller has gone.
-  await stage.sandbox.process.until(async () => (await stage.sandbox.stats()).pendingLate === 0);
+  await eventually(async () => (await stage.sandbox.stats()).pendingLate === 0);
   const record = await stage.sandbox.record();
   expect(audit({ record, report, rowsRead: rows })).toEqual([]);
   expect(report.summary.counts).toMatchObject({ added: rows - faults.length, unknown: faults.length });

@@ -4,8 +4,10 @@ import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { audit } from "../support/audit.ts";
 import { findRedis } from "../support/redis-server.ts";
-import { readRecord } from "../support/sandbox-process.ts";
-import { CONCURRENCY, openStage, SEED } from "./stage.ts";
+import { readRecord } from "../support/sandbox.ts";
+import { eventually } from "../support/sandbox-caller.ts";
+import { startSandboxProcess } from "../support/sandbox-process.ts";
+import { CONCURRENCY, openStage, openStageWith, SEED } from "./stage.ts";
 
 const redis = await findRedis("an API that is away", { restartable: true });
 const AWAY_MS = 1_200;
@@ -16,6 +18,7 @@ describe("an API that is gone for a while", () => {
     const stage = await openStage({
       name: "api-refuses",
       rows,
+      redis,
       sandbox: ["--latency", "5ms..20ms", "--fault", `refuse:${AWAY_MS}@40`],
       importFlags: ["--max-attempts=30"],
     });
@@ -45,8 +48,8 @@ describe("an API that is gone for a while", () => {
     expect(counts).toMatchObject({ added: rows - counts.failed, unknown: 0 });
     expect(ended.code).toBe(1);
 
-    await stage.sandbox.process.until(() =>
-      stage.sandbox.stats().then(
+    await eventually(() =>
+      fetch(stage.sandbox.url).then(
         () => true,
         () => false,
       ),
@@ -63,7 +66,7 @@ describe("an API that is gone for a while", () => {
     async () => {
       const rows = 250;
       const random = seededRandom(SEED);
-      const stage = await openStage({
+      const stage = await openStageWith(startSandboxProcess, {
         name: "api-killed",
         rows,
         redis,

@@ -1,9 +1,12 @@
 /** Connections to the API go half open: nothing passes any more, and neither side is told. */
 import { expect, test } from "vitest";
 import { audit } from "../support/audit.ts";
+import { findRedis } from "../support/redis-server.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { CONCURRENCY, openStage, SEED } from "./stage.ts";
 import { seededRandom } from "../../src/sandbox/random.ts";
+
+const redis = await findRedis("half-open connections", { restartable: true, optional: true });
 
 test("half-open connections cost a timeout: their rows are unknown, the others go over new ones", async () => {
   const rows = 120;
@@ -11,6 +14,7 @@ test("half-open connections cost a timeout: their rows are unknown, the others g
   const stage = await openStage({
     name: "half-open",
     rows,
+    redis,
     sandbox: ["--latency", "10ms..30ms"],
     importFlags: ["--timeout=1s"],
   });

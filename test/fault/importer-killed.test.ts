@@ -31,7 +31,7 @@ async function killAndRepeat(where: {
   redis: RedisSource | undefined;
   worker?: boolean;
 }): Promise<void> {
-  const rows = 250;
+  const rows = 150;
   const stage = await openStage({ ...where, rows, sandbox: ["--latency", "40ms..80ms"] });
   if (where.worker === true) await stage.untilServing(stage.startWorker());
   const first = stage.startImport();

@@ -7,7 +7,7 @@ import type { Traceload } from "../support/traceload.ts";
 import { readReport, type ReportFiles } from "../support/report-files.ts";
 import type { RedisServer, RedisSource } from "../support/redis-server.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
-import { startSandboxProcess, type SandboxProcess } from "../support/sandbox-process.ts";
+import { type OwnSandbox, startTestSandbox, type TestSandbox } from "../support/sandbox.ts";
 import { openScene, type Scene } from "../support/scene.ts";
 import type { Ended } from "../support/traceload.ts";
 
@@ -26,9 +26,9 @@ export interface StageOptions {
   timeFlags?: readonly string[];
 }
 
-export interface Stage {
+export interface Stage<S extends TestSandbox = OwnSandbox> {
   readonly scene: Scene;
-  readonly sandbox: SandboxProcess;
+  readonly sandbox: S;
   readonly redis: RedisServer | undefined;
   /** Reaches the stage's store. */
   readonly storeUrl: string;
@@ -61,7 +61,15 @@ const TIMES = ["--lease-ttl=10s", "--lock-time=5s", "--stalled-check=1s", "--swe
 /** What a fault leaves in doubt stays so for the test to see. */
 const HOLD = "onUnknown" in SETTINGS ? ["--on-unknown=hold"] : [];
 
-export async function openStage(options: StageOptions): Promise<Stage> {
+export function openStage(options: StageOptions): Promise<Stage> {
+  return openStageWith(startTestSandbox, options);
+}
+
+/** For a sandbox of another kind. */
+export async function openStageWith<S extends TestSandbox>(
+  startSandbox: (scene: Scene, flags?: readonly string[]) => Promise<S>,
+  options: StageOptions,
+): Promise<Stage<S>> {
   const scene = await openScene(options.name);
   const redis = await options.redis?.start({
     appendonly: "yes",
@@ -71,7 +79,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     if (redis.directory !== undefined) scene.alsoKeep(redis.directory);
     scene.atEnd(() => redis.stop());
   }
-  const sandbox = await startSandboxProcess(scene, options.sandbox);
+  const sandbox = await startSandbox(scene, options.sandbox);
   const rows = rowIds(options.rows);
   const file = await scene.write("rows.csv", csvOf(rows));
   const storeUrl = redis?.url ?? `pglite:${scene.directory}/store`;

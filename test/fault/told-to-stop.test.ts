@@ -77,6 +77,7 @@ describe("told to stop while", () => {
   test("the server has asked everybody to wait: does not wait", async () => {
     const stage = await open({
       name: "stop-paused",
+      redis,
       sandbox: [...LATENCY, "--fault", `429-retry-after:600@${FAULT_AT}`],
     });
     await endsWell(stage, await toldToStop(stage), { unknown: 0 });
@@ -85,6 +86,7 @@ describe("told to stop while", () => {
   test("the API refuses connections: does not wait for it", async () => {
     const stage = await open({
       name: "stop-refused",
+      redis,
       sandbox: [...LATENCY, "--fault", `refuse:600000@${FAULT_AT}`],
       importFlags: ["--max-attempts=1000"],
     });
@@ -97,6 +99,7 @@ describe("told to stop while", () => {
   test("no answers come: waits for their timeout, and calls them unknown", async () => {
     const stage = await open({
       name: "stop-hanging",
+      redis,
       sandbox: [...LATENCY, "--fault", `hang@${FAULT_AT}..${ROWS}`],
       importFlags: ["--timeout=1500ms"],
     });

@@ -5,7 +5,7 @@ import { findRedis } from "../support/redis-server.ts";
 import { openStage } from "./stage.ts";
 
 const redis = await findRedis("two imports of the same rows");
-const ROWS = 300;
+const ROWS = 200;
 
 describe.skipIf(redis === undefined)("two imports of the same rows at once, on Redis", () => {
   test("send each row once: what one adds is a duplicate for the other, and the lower rate holds for both", async () => {

@@ -11,7 +11,7 @@ import { claimScript } from "../../src/store/redis/scripts/claim.ts";
 import { audit } from "../support/audit.ts";
 import { findRedis } from "../support/redis-server.ts";
 import type { ReportFiles } from "../support/report-files.ts";
-import type { AppliedRow } from "../support/sandbox-process.ts";
+import type { AppliedRow } from "../support/sandbox.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import type { Traceload } from "../support/traceload.ts";
 import { openStage, type Stage } from "./stage.ts";

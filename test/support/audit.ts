@@ -1,7 +1,7 @@
 /** Compares a report with what the server recorded: nothing twice, nothing lost, and every word of it true. */
 import { ROW_STATUSES, type RowStatus } from "../../src/core/status.ts";
 import type { ReportFiles, ReportLine } from "./report-files.ts";
-import type { AppliedRow } from "./sandbox-process.ts";
+import type { AppliedRow } from "./sandbox.ts";
 
 export interface AuditInput {
   record: readonly AppliedRow[];

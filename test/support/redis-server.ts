@@ -43,16 +43,18 @@ export interface RedisSource {
 /**
  * Where tests get their Redis from; undefined when there is none (then a line says how to enable the suite). Under
  * `CI=true` no Redis at all is a failure. `restartable`: it must be one that `kill` and `restart` may be used on.
+ * `optional`: the suite runs without one, too, and nothing is said or thrown.
  */
 export async function findRedis(
   suite: string,
-  options: { restartable?: boolean } = {},
+  options: { restartable?: boolean; optional?: boolean } = {},
 ): Promise<RedisSource | undefined> {
   const url = process.env["TEST_REDIS_URL"];
   if (url !== undefined && url !== "" && options.restartable !== true) return urlSource(url);
   if (await dockerAnswers()) return { kind: "docker", start: startContainer };
   const binary = await findBinary();
   if (binary !== undefined) return { kind: "binary", start: (settings) => startBinary(binary, settings) };
+  if (options.optional === true) return undefined;
   const lacks = url ? "Redis that tests may kill, beside TEST_REDIS_URL" : "Redis to test with";
   const how = "start Docker, or install redis-server or valkey-server (apt-get install redis-server)";
   const line = `${suite}: there is no ${lacks}: ${url ? how : `set TEST_REDIS_URL, ${how}`}`;

@@ -22,22 +22,27 @@ export interface Scene {
   close(outcome: { failed: boolean }): Promise<void>;
 }
 
+export interface SceneOptions {
+  /** Of every command, where it is not given another. */
+  env?: Readonly<Record<string, string>>;
+}
+
 /** A scene that ends with the test that opens it. */
-export async function openScene(name: string): Promise<Scene> {
-  const scene = await openLongScene(name);
+export async function openScene(name: string, options: SceneOptions = {}): Promise<Scene> {
+  const scene = await openLongScene(name, options);
   onTestFinished(({ task }) => scene.close({ failed: task.result?.state === "fail" }));
   return scene;
 }
 
 /** A scene for several tests: whoever opens it closes it. */
-export async function openLongScene(name: string): Promise<Scene> {
+export async function openLongScene(name: string, { env }: SceneOptions = {}): Promise<Scene> {
   const directory = await mkdtemp(path.join(tmpdir(), `traceload-test-${name}-`));
   const processes: Traceload[] = [];
   const closers: (() => Promise<unknown>)[] = [];
   const kept: string[] = [];
 
   const start: Scene["start"] = (args, options) => {
-    const started = startTraceload(args, { cwd: directory, ...options });
+    const started = startTraceload(args, { cwd: directory, ...options, env: { ...env, ...options?.env } });
     processes.push(started);
     return started;
   };

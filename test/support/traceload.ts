@@ -34,8 +34,6 @@ export interface SpawnOptions {
   /** Beside the path and a key; undefined takes a variable away. Nothing else of this process's own is handed down. */
   env?: Readonly<Record<string, string | undefined>>;
   stdin?: string | Buffer;
-  /** A program to start in the command's place. */
-  program?: string;
 }
 
 const POLL_MS = 15;
@@ -43,7 +41,7 @@ const POLL_MS = 15;
 /** Starts `traceload` with these arguments. */
 export function startTraceload(args: readonly string[], options: SpawnOptions): Traceload {
   const environment = { ...inherited(), PROMPTLAYER_API_KEY: TEST_KEY, ...options.env };
-  const child = spawn("node", [options.program ?? LAUNCHER, ...args], {
+  const child = spawn("node", [LAUNCHER, ...args], {
     cwd: options.cwd,
     env: environment,
     stdio: ["pipe", "pipe", "pipe"],

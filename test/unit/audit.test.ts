@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { RowStatus } from "../../src/core/status.ts";
 import { audit } from "../support/audit.ts";
 import type { ReportFiles, ReportLine } from "../support/report-files.ts";
-import type { AppliedRow } from "../support/sandbox-process.ts";
+import type { AppliedRow } from "../support/sandbox.ts";
 
 function reportOf(statuses: readonly RowStatus[]): ReportFiles {
   const rows = statuses.map((status, index) => {
