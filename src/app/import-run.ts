@@ -60,6 +60,8 @@ export interface RunEnd {
 }
 
 const STEP_MS = 200;
+/** Of the sources, before a store that keeps forgetting rows is given up. */
+const MAX_READINGS = 3;
 const FEED_MS = 100;
 
 /**
@@ -112,10 +114,15 @@ export async function conductRun(
   const reading = new AbortController();
   const worker = request.detach ? undefined : await parts.startRunWorker(run);
   const { sources } = request;
-  const producing =
-    sources === undefined
-      ? Promise.resolve(undefined)
-      : readAll(parts, { ...request, sources }, queue, reading.signal);
+  /** Whether the store has been told that all of the sources is read. */
+  let isRead = false;
+  const read = async (): Promise<TraceloadError | undefined> => {
+    if (sources === undefined) return undefined;
+    const fault = await readAll(parts, { ...request, sources }, queue, reading.signal);
+    isRead = fault === undefined && !reading.signal.aborted;
+    return fault;
+  };
+  let producing = read();
   let refused: { error: unknown } | undefined;
   const noteRefusal = (error: unknown) => {
     refused ??= { error };
@@ -134,6 +141,7 @@ export async function conductRun(
       if (refused !== undefined) throw refused.error;
       if (signal.aborted) await store.changeRun(runId, { state: "interrupted" }, ACTIVE_STATES);
       owners.add(presence.owner());
+      const wasRead = isRead;
       const seen = await finisher.step();
       if (seen.run === undefined)
         throw new TraceloadError("run_not_found", `run ${runId} was removed meanwhile`);
@@ -147,6 +155,12 @@ export async function conductRun(
       if (request.detach && run.sourceComplete && RUNNING_STATES.includes(run.state)) {
         await handOver(parts, runId);
         break;
+      }
+      if (wasRead && run.state === "reading" && !run.sourceComplete && !reading.signal.aborted) {
+        // A store that was restarted has forgotten it, and with it the last rows: those that it holds stay as they are.
+        isRead = false;
+        producing = read();
+        producing.catch(noteRefusal);
       }
       if (!ACTIVE_STATES.includes(run.state)) beginStop();
       if (seen.over) {
@@ -182,11 +196,18 @@ async function readAll(
   const held = carriedOn === undefined ? {} : { held: carriedOn.held };
   try {
     if (carriedOn !== undefined) await feedHeld(parts, request, queue, signal);
-    const reading = { store, queue, clock, runId, origin, sources, highWaterRows, onFault, ...held };
-    const rows = await (isForced(parseRunOptions(runId, request.run.options))
-      ? produceForced(reading, { store, run: request.run, by: parts.person }, signal)
-      : produce(reading, signal));
-    await checkTotal(store, request, rows);
+    const options = { store, queue, clock, runId, origin, sources, highWaterRows, onFault, ...held };
+    const forced = isForced(parseRunOptions(runId, request.run.options));
+    for (let reading = 1; ; reading += 1) {
+      const rows = await (forced
+        ? produceForced(options, { store, run: request.run, by: parts.person }, signal)
+        : produce(options, signal));
+      const missing = await missingRows(store, request, rows);
+      if (missing === 0) break;
+      if (reading === MAX_READINGS) {
+        throw new TraceloadError("bug", `${rows} rows were read, and the store lacks ${missing} of them`);
+      }
+    }
     await store.changeRun(runId, { sourceComplete: true, state: "draining" }, ["reading"]);
     return undefined;
   } catch (error) {
@@ -221,21 +242,21 @@ async function feedHeld(
   }
 }
 
-/** The store must hold as many rows as were read: a run with fewer must not call itself complete. */
-async function checkTotal(store: Store, request: ReadRequest, read: number): Promise<void> {
+/**
+ * How many of the rows that were read the store lacks: a run with fewer must not call itself complete. A store that was
+ * restarted may have forgotten the last ones it acknowledged; they come again when the sources are read once more.
+ */
+async function missingRows(store: Store, request: ReadRequest, read: number): Promise<number> {
   const { runId } = request.run;
   const run = await store.getRun(runId);
-  if (run === undefined) return;
+  if (run === undefined) return 0;
   const stored = rowsRead(run.counts);
-  if (stored === read) return;
-  if (request.carriedOn !== undefined) {
-    const names = run.sources.join(", ");
-    throw new TraceloadError(
-      "source_changed",
-      `${names}: ${read} rows now, but run ${runId} had read ${stored}`,
-    );
-  }
-  throw new TraceloadError("bug", `${read} rows were read, but the store holds ${stored} of run ${runId}`);
+  if (stored === read || request.carriedOn === undefined) return read - stored;
+  const names = run.sources.join(", ");
+  throw new TraceloadError(
+    "source_changed",
+    `${names}: ${read} rows now, but run ${runId} had read ${stored}`,
+  );
 }
 
 async function handOver({ store, queues, onFault }: ImportParts, runId: string): Promise<void> {

@@ -190,6 +190,43 @@ describe("an import beside trouble", () => {
   });
 });
 
+describe("a store that forgets what it acknowledged last", () => {
+  test("is given the rows again that it lacks when all are read", async () => {
+    let forgets = true;
+    const scene = await importScene({
+      store: (store) => ({
+        putRows: async (runId, rows) => {
+          if (forgets && rows.some(({ row }) => row > 5)) forgets = false;
+          else await store.putRows(runId, rows);
+        },
+      }),
+    });
+    const ended = scene.start(scriptedSources([sourceRows(5), sourceRows(5, 6)]));
+    expect((await scene.clock.advanceUntil(ended)).state).toBe("finished");
+    expect(await scene.counts()).toMatchObject({ added: 10 });
+    expect(scene.api.sent).toHaveLength(10);
+  });
+
+  test("is told again that all was read", async () => {
+    const scene = await importScene();
+    scene.slots.open = false;
+    const ended = scene.start(scriptedSources([sourceRows(5)]));
+    await scene.clock.advance(1_000);
+    expect(await scene.store.getRun("run-1")).toMatchObject({ state: "draining", sourceComplete: true });
+    await scene.store.changeRun("run-1", { state: "reading", sourceComplete: false });
+    await scene.clock.advance(1_000);
+    scene.slots.open = true;
+    expect((await scene.clock.advanceUntil(ended)).state).toBe("finished");
+    expect(await scene.counts()).toMatchObject({ added: 5 });
+  });
+
+  test("and goes on doing so is a bug, not a finished run", async () => {
+    const scene = await importScene({ store: () => ({ putRows: () => Promise.resolve() }) });
+    const run = await scene.clock.advanceUntil(scene.start(scriptedSources([sourceRows(5)])));
+    expect(run).toMatchObject({ state: "stopped", halt: { code: "bug" } });
+  });
+});
+
 describe("an import that is left to the workers", () => {
   test("resolves when all is enqueued, owned by nobody, with the finish asked for", async () => {
     const scene = await importScene();
