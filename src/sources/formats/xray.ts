@@ -19,7 +19,7 @@ function segmentSpans(segment: JsonObject): ExportedSpan[] {
   for (let document = open.pop(); document !== undefined; document = open.pop()) {
     const isRoot = document === segment && isNoParent(segment["parent_id"]);
     spans.push({ traceId, spanId: document["id"], isRoot });
-    for (const inner of objectsIn(document["subsegments"]).reverse()) open.push(inner);
+    for (const inner of objectsIn(document["subsegments"]).toReversed()) open.push(inner);
   }
   return spans;
 }

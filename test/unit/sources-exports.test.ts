@@ -1,0 +1,179 @@
+/** Tracing systems' exports as they are: what they are recognised as, and the spans and traces that they name. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { SOURCE_FORMATS, type SourceOptions, type SourcePlan } from "../../src/core/source.ts";
+import { FORMATS } from "../../src/sources/formats/registry.ts";
+import { openSources } from "../../src/sources/open.ts";
+import { EXPORTS, A, B, S1, S2, S3 } from "../support/exports.ts";
+import { DEFAULT_OPTIONS, brief, collect, inDirectory } from "../support/source-reading.ts";
+
+interface Read {
+  plan: SourcePlan | undefined;
+  rows: string[];
+  fault: unknown;
+}
+
+function read(text: string, options: Partial<SourceOptions> = {}): Promise<Read> {
+  return inDirectory(async (directory) => {
+    const file = join(directory, "export");
+    writeFileSync(file, text);
+    const { signal } = new AbortController();
+    const sources = await openSources(
+      [file],
+      { ...DEFAULT_OPTIONS, ...options },
+      { stdin: Readable.from([]) },
+    );
+    const [plan] = await sources.plan(signal);
+    const { rows, fault } = await collect(sources.rows(signal));
+    return { plan, rows: brief(rows), fault };
+  });
+}
+
+const titleOf = (name: string): string | undefined => FORMATS.find((format) => format.name === name)?.title;
+const tracesOf = (pairs: readonly string[]): string[] => [
+  ...new Set(pairs.map((pair) => `${pair.slice(0, pair.indexOf("/"))}/`)),
+];
+
+describe("formats", () => {
+  test("that --format takes are those there are", () => {
+    expect([...SOURCE_FORMATS].sort()).toEqual(["auto", ...FORMATS.map(({ name }) => name)].sort());
+  });
+
+  test("of exports have each an example here", () => {
+    const shown = new Set(EXPORTS.map(({ format }) => format));
+    expect(FORMATS.filter(({ name, spans }) => spans && !shown.has(name))).toEqual([]);
+  });
+});
+
+describe.each(EXPORTS)(
+  "$format: $what",
+  ({ format, document, pairs, roots, passedOver = [], warnings = [] }) => {
+    const text = typeof document === "string" ? document : JSON.stringify(document);
+
+    test("is recognised, and its spans are read", async () => {
+      const { plan, rows, fault } = await read(text, { unit: "span" });
+      expect(fault).toBeUndefined();
+      expect(plan?.format).toBe(titleOf(format));
+      expect(rows).toEqual(pairs.map((pair) => (pair.endsWith("/") ? "1:missing_span_id" : pair)));
+      expect(plan?.passedOver.map(({ what, count }) => `${count} ${what}`)).toEqual(passedOver);
+      expect(plan?.warnings.map((warning) => warning.replace(/^.*?export: /, ""))).toEqual(warnings);
+    });
+
+    test("is each of its traces, once", async () => {
+      const { plan, rows } = await read(text);
+      expect(rows).toEqual(tracesOf(pairs));
+      expect(plan).toMatchObject({ unit: "trace", distinct: { traces: rows.length, spans: pairs.length } });
+    });
+
+    test("is its roots with --root-only", async () => {
+      const { rows } = await read(text, { unit: "span", rootOnly: true });
+      expect(rows.filter((row) => !row.includes(":missing"))).toEqual(
+        roots ?? pairs.filter((pair) => !pair.endsWith("/")),
+      );
+    });
+
+    test("is the same by its name, and printed over many lines", async () => {
+      const named = await read(text, { unit: "span", format });
+      expect(named.fault).toBeUndefined();
+      expect(named.plan?.format).toBe(titleOf(format));
+      if (typeof document === "string") return;
+      const printed = await read(JSON.stringify(document, null, 2), { unit: "span" });
+      expect(printed.plan?.format).toBe(titleOf(format));
+      expect(printed.rows.filter((row) => !row.includes(":missing"))).toEqual(
+        named.rows.filter((row) => !row.includes(":missing")),
+      );
+    });
+  },
+);
+
+describe("one export a line", () => {
+  const line = (trace: string, span: string): string =>
+    JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: trace, spanId: span }] }] }] });
+
+  test("goes on behind a line that is broken, be it the first", async () => {
+    const good = [line(A, S1), line(B, S2)];
+    for (const lines of [
+      [good[0], "{oops", good[1]],
+      ['{"resourceSpans":[{"scopeSp', ...good],
+    ]) {
+      const { rows, fault } = await read(lines.join("\n"), { unit: "span" });
+      expect(fault).toBeUndefined();
+      expect(rows.filter((row) => !row.endsWith("invalid_json"))).toEqual([`${A}/${S1}`, `${B}/${S2}`]);
+      expect(rows).toHaveLength(3);
+    }
+  });
+
+  test("that is cut off at its end says so behind the rows before", async () => {
+    const { rows, fault } = await read(`${line(A, S1)}\n${line(B, S2).slice(0, -4)}`, { unit: "span" });
+    expect(rows).toEqual([`${A}/${S1}`, `${B}/${S2}`]);
+    expect(fault).toMatchObject({
+      code: "source_format",
+      message: expect.stringMatching(/:2: .*cut off/) as string,
+    });
+  });
+});
+
+describe("records that are no spans", () => {
+  const spans = (...list: unknown[]): string => JSON.stringify({ data: [{ traceID: A, spans: list }] });
+  const span = { traceID: A, spanID: S1, operationName: "o" };
+
+  test.each([
+    ["without a trace", { spanID: S2 }, "1:missing_trace_id"],
+    ["of zeros", { traceID: "0".repeat(32), spanID: S2 }, "1:missing_trace_id"],
+    ["an object for an ID", { traceID: { a: 1 }, spanID: S2 }, "1:id_not_text"],
+    ["a number that JavaScript cannot hold", { traceID: 2 ** 60, spanID: S2 }, "1:id_not_text"],
+    ["a text", "text", "1:not_an_object"],
+    ["nothing", null, "1:not_an_object"],
+    ["control characters", { traceID: "a\u0007", spanID: S2 }, "1:id_control_characters"],
+  ])("are invalid rows, and the rest is read: %s", async (_, bad, expected) => {
+    const { rows, fault } = await read(spans(span, bad, { ...span, spanID: S3 }), { unit: "span" });
+    expect(fault).toBeUndefined();
+    expect(rows).toEqual([`${A}/${S1}`, expected, `${A}/${S3}`]);
+  });
+
+  test("are invalid rows, and the rest is read: one that is too long", async () => {
+    const long = { ...span, tags: "x".repeat(1024 * 1024) };
+    expect((await read(spans(span, long), { unit: "span" })).rows).toEqual([`${A}/${S1}`, "1:line_too_long"]);
+  });
+
+  test("of X-Ray nest as deep as they like", async () => {
+    const depth = 20_000;
+    const nested = `{"id":"${S1}","subsegments":[`.repeat(depth) + "]}".repeat(depth);
+    const text = `{"trace_id":"${A}","start_time":1,"end_time":2,${nested.slice(1)}`;
+    const { rows, fault } = await read(text, { unit: "span" });
+    expect(fault).toBeUndefined();
+    expect(rows).toEqual([`${A}/${S1}`]);
+  });
+});
+
+describe("lists that look a little like an export", () => {
+  test.each([
+    ["batches that are rows", { batches: [{ trace_id: A }, { trace_id: B }] }],
+    ["data that are rows", { data: [{ trace_id: A }, { trace_id: B }], total: 2 }],
+    [
+      "spans that are rows",
+      [
+        { trace_id: A, span_id: "" },
+        { trace_id: B, span_id: "" },
+      ],
+    ],
+  ])("are read as lists: %s", async (_, document) => {
+    const { plan, rows } = await read(JSON.stringify(document));
+    expect(plan?.unit).toBe("line");
+    expect(rows).toEqual([`${A}/`, `${B}/`]);
+  });
+});
+
+describe("--pad-ids", () => {
+  test("gives IDs of a Tempo search their leading zeros back, and counts by them", async () => {
+    const short = {
+      traces: [
+        { traceID: "abc123", startTimeUnixNano: "1" },
+        { traceID: "0000000000abc123", startTimeUnixNano: "1" },
+      ],
+    };
+    expect((await read(JSON.stringify(short), { padIds: true })).rows).toEqual(["0000000000abc123/"]);
+  });
+});
