@@ -48,7 +48,7 @@ beforeAll(() => {
 });
 
 test("rerun adds the rows that the server knows now, and sends nothing else; what was added is not offered again", async () => {
-  const { scene, sandbox, first, to } = await rejected("rerun", {});
+  const { scene, sandbox, first, to } = await rejected("rerun", await anyStore.env());
   const before = (await sandbox.stats()).addTraceArrivals;
   const planned = await scene.run(["rerun", "first", "--dry-run", ...QUICK]);
   expect(planned.code).toBe(0);
@@ -86,7 +86,7 @@ test("failed.csv fed to import does the same", async () => {
 }, 60_000);
 
 test("failed.csv named to rerun selects the rows of its run; of a run elsewhere, import is the way", async () => {
-  const { scene, first, to } = await rejected("report-file", await anyStore.env());
+  const { scene, first, to } = await rejected("report-file", {});
   const failed = await readFile(path.join(first.directory, "failed.csv"), "utf8");
   const some = failed.split(/\r?\n/).slice(0, 11);
   const part = await scene.write("some.csv", `${some.join("\n")}\n`);

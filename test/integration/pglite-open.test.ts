@@ -160,7 +160,7 @@ test("what was acknowledged is there after kill -9, again and again", async () =
       if (key === undefined || run === undefined || row === undefined) continue;
       acknowledged.push({ key, run, row });
       seen += 1;
-      if (seen === 150 + round * 70) break;
+      if (seen === 60 + round * 70) break;
     }
     await kill(child);
   }
