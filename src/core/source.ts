@@ -40,6 +40,7 @@ export const SOURCE_FORMATS = [
   "sentry",
   "grafana",
   "aliyun-sls",
+  "parquet",
 ] as const;
 
 export interface SourceOptions {

@@ -82,6 +82,18 @@ export function columnsError(message: string, next: string): TraceloadError {
   return new TraceloadError("source_columns", message, { next });
 }
 
+const THRIFT_HALVES = new Set(["traceidlow", "traceidhigh"]);
+
+function thriftBatch(source: string): TraceloadError {
+  return new TraceloadError(
+    "source_format",
+    `${source} is a Jaeger batch in Thrift's form: its trace IDs are two signed numbers, traceIdLow and traceIdHigh, which nothing but Jaeger's clients knows`,
+    {
+      next: "Export the traces from Jaeger itself: its UI downloads them as JSON, and /api/traces answers them.",
+    },
+  );
+}
+
 /** Said where no column of a table, or no key of JSON records, is known to hold what is needed. */
 export function noColumn(
   source: string,
@@ -90,12 +102,17 @@ export function noColumn(
 ): TraceloadError {
   const flag = FIELD_FLAGS[field];
   const [what, names] = "columns" in there ? ["column", there.columns] : ["key", there.keys];
-  const next =
-    field === "trace" && names.some((name) => ALIASES.span.plain.has(foldName(name)))
-      ? `A span alone cannot be added: export the trace IDs too, or name their ${what} with ${flag}.`
-      : `Name it: ${flag} NAME`;
+  if (names.some((name) => THRIFT_HALVES.has(foldName(name)))) return thriftBatch(source);
+  const spansAlone = field === "trace" && names.some((name) => ALIASES.span.plain.has(foldName(name)));
+  const next = spansAlone
+    ? `A span alone cannot be added: export the trace IDs too, or name their ${what} with ${flag}.`
+    : `Name it: ${flag} NAME`;
   const has = names.length === 0 ? "it has none" : `it has ${quoted(names)}`;
-  return columnsError(`${source} has no ${what} that is known to hold ${FIELD_NAMES[field]}s; ${has}`, next);
+  const lacks = `has no ${what} that is known to hold ${FIELD_NAMES[field]}s; ${has}`;
+  return columnsError(
+    `${source} ${spansAlone ? `names spans, but not their traces: it ${lacks}` : lacks}`,
+    next,
+  );
 }
 
 function ambiguous(source: string, field: IdentityField, names: readonly string[]): TraceloadError {

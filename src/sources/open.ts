@@ -241,10 +241,12 @@ class SourcesReader {
     this.#lookedAt.delete(name);
     if (lookedAt !== undefined) return lookedAt;
     const { stdin, stdinAgain } = this.#environment;
+    const { traceColumn, spanColumn, groupColumn } = this.#options;
     return openSourceText(
       {
         name,
         format: this.#options.format,
+        columns: [traceColumn, spanColumn, groupColumn].filter((column) => column !== undefined),
         stdin: () => {
           this.#stdinReads += 1;
           return this.#stdinReads === 1 || stdinAgain === undefined ? stdin : stdinAgain();

@@ -16,7 +16,8 @@ export interface RowProblem {
 
 /** One record, or what else is said of a source while it is read. */
 export type SourceRecord =
-  | { kind: "cells"; line: number; cells: string[] }
+  /** `named`: these are the columns' names, and no row. `isRoot` undefined: the source does not say. */
+  | { kind: "cells"; line: number; cells: string[]; named?: true; isRoot?: boolean }
   /** `text` is the object's JSON: numbers are read from it without loss. Omit it where IDs are strings already. */
   | { kind: "object"; line: number; value: JsonObject; text?: string }
   /**

@@ -103,12 +103,13 @@ export class RowMaker {
       this.#first = record;
       return;
     }
+    if (this.#options.rootOnly && record.isRoot === false) return;
     const columns = this.#columns ?? this.#decideColumns(this.#first ?? record, record.cells, rows);
     rows.push(this.#tableRow(record, columns));
   }
 
   #decideColumns(first: CellsRecord, second: readonly string[] | undefined, rows: SourceRow[]): TableColumns {
-    const columns = tableColumns(this.#name, first.cells, second, this.#options);
+    const columns = tableColumns(this.#name, first, second, this.#options);
     this.#columns = columns;
     this.#first = undefined;
     if (!columns.header) rows.push(this.#tableRow(first, columns));

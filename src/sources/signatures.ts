@@ -34,7 +34,7 @@ const REFUSED: readonly Refusal[] = [
   {
     title: "a Parquet file",
     hex: "50415231",
-    next: `duckdb -csv -c "select trace_id, span_id from 'FILE'" | traceload import -`,
+    next: "It is read from a file by its name alone, unpacked: its index stands at its end. Save it: traceload import spans.parquet",
   },
   { title: "an Avro file", hex: "4f626a01", next: EXPORT_AS_TEXT },
   { title: "an Arrow file", hex: "4152524f57310000", next: EXPORT_AS_TEXT },

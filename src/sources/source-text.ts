@@ -5,6 +5,7 @@ import { chooseFormat } from "./formats/registry.ts";
 import { sourceHead } from "./head.ts";
 import { STDIN } from "./inputs.ts";
 import { HEAD_CHARS, type RecordFormat } from "./record.ts";
+import { isParquetFile, parquetSource } from "./parquet.ts";
 import { decodeText } from "./text.ts";
 
 export interface SourceText {
@@ -23,11 +24,17 @@ export interface SourceTextOptions {
   /** What `-` stands for. */
   stdin: () => Readable;
   onBytes: (bytes: number) => void;
+  /** Columns that the user chose, by name or number. */
+  columns: readonly string[];
 }
 
 /** Reads the head. Throws `source_unreadable` and `source_format`; nothing is left open then. */
 export async function openSourceText(options: SourceTextOptions, signal: AbortSignal): Promise<SourceText> {
   const isStdin = options.name === STDIN;
+  const { columns: chosen, onBytes } = options;
+  if (!isStdin && ["auto", "parquet"].includes(options.format) && (await isParquetFile(options.name))) {
+    return parquetSource({ path: options.name, chosen, onBytes }, signal);
+  }
   const name = isStdin ? "standard input" : options.name;
   const stdin = isStdin ? options.stdin() : undefined;
   const raw = stdin === undefined ? fileChunks(name, signal) : streamChunks(stdin, name, signal);
@@ -38,7 +45,7 @@ export async function openSourceText(options: SourceTextOptions, signal: AbortSi
   };
   try {
     const { head, whole, all } = await withTextHead(
-      decodeText(await unpack(counted(raw, options.onBytes), name), name),
+      decodeText(await unpack(counted(raw, onBytes), name), name),
     );
     return { name, format: chooseFormat(options.format, sourceHead(head, whole)), text: all, close };
   } catch (error) {

@@ -63,17 +63,17 @@ function withoutHeader(source: string, names: readonly string[]): Error {
 /** Throws `source_columns` where the trace column cannot be told, or more than one could be meant. */
 export function tableColumns(
   source: string,
-  first: readonly string[],
+  first: { cells: readonly string[]; named?: true },
   second: readonly string[] | undefined,
   options: SourceOptions,
 ): TableColumns {
-  const names = first.map((cell) => cell.trim());
+  const names = first.cells.map((cell) => cell.trim());
   const choices: Choices = {
     trace: options.traceColumn,
     span: options.spanColumn,
     group: options.groupColumn,
   };
-  const header = isHeader(names, second, choices);
+  const header = first.named === true || isHeader(names, second, choices);
   const column = (field: IdentityField): number | undefined => {
     const choice = choices[field];
     if (header) {

@@ -25,7 +25,7 @@ const ZONES: readonly Zone[] = [
   { place: "config/", zones: ["src/core/"], packages: ["zod", "ms", "yaml"] },
   { place: "jobs/", zones: ["src/core/"], packages: ["p-retry", "zod"] },
   { place: "src/app/", zones: ["src/core/"], packages: ["zod"] },
-  { place: "src/sources/", zones: ["src/core/"], packages: ["csv-parse", "tinyglobby", "zod"] },
+  { place: "src/sources/", zones: ["src/core/"], packages: ["csv-parse", "hyparquet", "tinyglobby", "zod"] },
   { place: "src/promptlayer/", zones: ["src/core/"], packages: ["undici", "zod"] },
   { place: "src/queue/", zones: ["src/core/"], packages: ["bullmq", "zod"], typesOf: ["ioredis"] },
   // The one store that has to set up BullMQ's tables, since nobody else has the database.

@@ -14,6 +14,7 @@ import { REPORT_COLUMNS } from "../../src/report/columns.ts";
 import { EXIT_CODES } from "../../src/report/exit-code.ts";
 import { FAULT_KINDS } from "../../src/sandbox/fault.ts";
 import { namesIdentity } from "../../src/sources/columns.ts";
+import { FORMATS } from "../../src/sources/formats/registry.ts";
 import { INVALID_ROW_CODES } from "../../src/sources/row-problems.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -210,6 +211,14 @@ describe("the other pages", () => {
     const known = FAULT_KINDS.flatMap((line) => kinds(line.replace(/, e\.g\..*| \(.*/, "")));
     const listed = firstCells(section(read("docs/reference/sandbox.md"), "## Faults"));
     expect(listed.filter((kind) => !/^\d+$/.test(kind)).sort()).toEqual(known.sort());
+  });
+
+  it("have a heading and a line of the table for each format", () => {
+    const names = FORMATS.map(({ name }) => name).sort();
+    const headings = [...read("docs/reference/formats.md").matchAll(/^## `([\w-]+)`$/gm)];
+    expect(headings.map(([, name]) => name ?? "").sort()).toEqual(names);
+    const listed = firstCells(section(read("docs/reference/sources.md"), "## Formats"));
+    expect(listed.filter((name) => name !== "auto").sort()).toEqual(names);
   });
 
   it("name only columns that are known", () => {

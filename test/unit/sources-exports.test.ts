@@ -41,9 +41,9 @@ describe("formats", () => {
     expect([...SOURCE_FORMATS].sort()).toEqual(["auto", ...FORMATS.map(({ name }) => name)].sort());
   });
 
-  test("of exports have each an example here", () => {
+  test("of exports in text have each an example here", () => {
     const shown = new Set(EXPORTS.map(({ format }) => format));
-    expect(FORMATS.filter(({ name, spans }) => spans && !shown.has(name))).toEqual([]);
+    expect(FORMATS.filter(({ name, spans }) => spans && name !== "parquet" && !shown.has(name))).toEqual([]);
   });
 });
 
@@ -175,5 +175,32 @@ describe("--pad-ids", () => {
       ],
     };
     expect((await read(JSON.stringify(short), { padIds: true })).rows).toEqual(["0000000000abc123/"]);
+  });
+});
+
+describe("what names no trace", () => {
+  test("a Jaeger batch in Thrift's form is refused by name", async () => {
+    const document = {
+      process: {},
+      spans: [{ traceIdLow: 5, traceIdHigh: 0, spanId: 6, operationName: "o" }],
+    };
+    expect((await read(JSON.stringify(document, null, 1))).fault).toMatchObject({
+      code: "source_format",
+      message: expect.stringMatching(
+        /Jaeger batch in Thrift's form: its trace IDs are two signed numbers/,
+      ) as string,
+      next: expect.stringMatching(/api\/traces/) as string,
+    });
+  });
+
+  test.each([
+    ["JSON", JSON.stringify([{ span_id: S1, parent_span_id: "" }, { span_id: S2 }])],
+    ["a table", `name,span_id\nn,${S1}\n`],
+  ])("spans without their traces are refused: %s", async (_, text) => {
+    expect((await read(text)).fault).toMatchObject({
+      code: "source_columns",
+      message: expect.stringMatching(/names spans, but not their traces/) as string,
+      next: expect.stringMatching(/A span alone cannot be added/) as string,
+    });
   });
 });

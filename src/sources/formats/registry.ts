@@ -16,6 +16,7 @@ import { zipkinFormat } from "./zipkin.ts";
 import { csvFormat, tsvFormat } from "./csv.ts";
 import { jsonFormat } from "./json.ts";
 import { ndjsonFormat } from "./ndjson.ts";
+import { parquetFormat } from "./parquet.ts";
 
 export const FORMATS: readonly RecordFormat[] = [
   otlpFormat,
@@ -35,6 +36,7 @@ export const FORMATS: readonly RecordFormat[] = [
   sentryFormat,
   grafanaFramesFormat,
   aliyunSlsFormat,
+  parquetFormat,
   zipkinFormat,
   ndjsonFormat,
   jsonFormat,

@@ -1,0 +1,112 @@
+/** Parquet files: tables with typed columns, read by their name. */
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import type { SourceOptions, SourcePlan } from "../../src/core/source.ts";
+import { openSources } from "../../src/sources/open.ts";
+import { A, B, S1, S2, S3 } from "../support/exports.ts";
+import { DEFAULT_OPTIONS, brief, collect, inDirectory, type Reading } from "../support/source-reading.ts";
+
+/** Written with hyparquet-writer: `spans` in row groups of two, IDs as texts; `logs` with IDs as bytes. */
+const FIXTURES = join(import.meta.dirname, "../fixtures/exports");
+const fixture = (name: string): string => join(FIXTURES, `${name}.parquet`);
+
+async function read(
+  path: string,
+  options: Partial<SourceOptions> = {},
+  stdin: Readable = Readable.from([]),
+): Promise<Reading & { plan: SourcePlan | undefined }> {
+  const environment = { stdin, stdinAgain: () => stdin };
+  const sources = await openSources([path], { ...DEFAULT_OPTIONS, ...options }, environment);
+  const { signal } = new AbortController();
+  const [plan] = await sources.plan(signal);
+  return { plan, ...(await collect(sources.rows(signal))) };
+}
+
+describe("a file of spans", () => {
+  test("is its distinct traces, over all row groups", async () => {
+    const { plan, rows, fault } = await read(fixture("spans"));
+    expect(fault).toBeUndefined();
+    expect(plan).toMatchObject({ format: "Parquet", unit: "trace", distinct: { traces: 2, spans: 3 } });
+    expect(brief(rows)).toEqual([`${A}/`, `${B}/`]);
+    expect(rows.map(({ line }) => line)).toEqual([1, 3]);
+  });
+
+  test("is its spans, or its roots", async () => {
+    expect(brief((await read(fixture("spans"), { unit: "span" })).rows)).toEqual([
+      `${A}/${S1}`,
+      `${A}/${S2}`,
+      `${B}/${S3}`,
+    ]);
+    const roots = await read(fixture("spans"), { unit: "span", rootOnly: true, format: "parquet" });
+    expect(brief(roots.rows)).toEqual([`${A}/${S1}`, `${B}/${S3}`]);
+  });
+});
+
+test("IDs that are bytes become hex, and log records outside of a trace are passed over", async () => {
+  const { plan, rows } = await read(fixture("logs"), { unit: "span" });
+  expect(brief(rows)).toEqual([`${A}/${S1}`, `${A}/${S2}`, `${B}/${S3}`]);
+  expect(plan?.passedOver).toEqual([{ what: "log records outside of a trace", count: 1 }]);
+});
+
+describe("columns", () => {
+  test.each(["run1", "2"])("are the user's choice: %s", async (traceColumn) => {
+    const { rows, fault } = await read(fixture("list"), { traceColumn });
+    expect(fault).toBeUndefined();
+    expect(rows.map(({ traceId, datasetGroupId }) => [traceId, datasetGroupId])).toEqual([
+      [A, "7"],
+      [B, "8"],
+    ]);
+  });
+
+  test("that are not known are named, and no name is taken for an ID", async () => {
+    const { rows, fault } = await read(fixture("list"));
+    expect(rows).toEqual([]);
+    expect(fault).toMatchObject({
+      code: "source_columns",
+      message: expect.stringMatching(/no column .* it has "label", "run1", "dataset_group_id"/) as string,
+    });
+  });
+});
+
+describe("what cannot be read", () => {
+  test("from standard input is refused, with what to do", async () => {
+    const stdin = Readable.from([readFileSync(fixture("spans"))], { objectMode: false });
+    await expect(read("-", {}, stdin)).rejects.toMatchObject({
+      code: "source_format",
+      message: expect.stringMatching(/is a Parquet file/) as string,
+      next: expect.stringMatching(/by its name/) as string,
+    });
+  });
+
+  test("compressed as a whole is refused, with what to do", () =>
+    inDirectory(async (directory) => {
+      const file = join(directory, "a.parquet.gz");
+      writeFileSync(file, gzipSync(readFileSync(fixture("spans"))));
+      await expect(read(file)).rejects.toMatchObject({ next: expect.stringMatching(/unpacked/) as string });
+    }));
+
+  test.each([4, 12, 400, 1131])("cut off after %i bytes is an error, and no crash", (bytes) =>
+    inDirectory(async (directory) => {
+      const file = join(directory, "cut.parquet");
+      copyFileSync(fixture("spans"), file);
+      truncateSync(file, bytes);
+      expect((await read(file)).fault).toMatchObject({
+        code: "source_format",
+        message: expect.stringMatching(/a Parquet file that cannot be read/) as string,
+      });
+    }),
+  );
+
+  test("under its name is another file: --format parquet", () =>
+    inDirectory(async (directory) => {
+      const file = join(directory, "a.csv");
+      writeFileSync(file, "trace_id\nt1\n");
+      expect((await read(file, { format: "parquet" })).fault).toMatchObject({
+        code: "source_format",
+        message: expect.stringMatching(/is no Parquet file/) as string,
+      });
+    }));
+});
