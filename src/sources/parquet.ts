@@ -1,43 +1,31 @@
 /**
  * Parquet files whose rows are spans, traces or log records: tables with typed columns. Their index stands at the end,
- * so they are read from files by their name alone. Only columns that can name a row are read, a row group at a time.
+ * so they are read from files by their name alone.
  */
-import { open, stat, type FileHandle } from "node:fs/promises";
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import {
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-  type AsyncBuffer,
-  type Compressors,
-  type FileMetaData,
-} from "hyparquet";
-import { TraceloadError } from "../core/errors.ts";
-import { columnNumber, foldName, namesIdentity } from "./columns.ts";
+import { once } from "node:events";
+import { open, stat } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+import { TraceloadError, type ErrorCode } from "../core/errors.ts";
 import { parquetFormat } from "./formats/parquet.ts";
-import { isNoParent } from "./json/export-format.ts";
+import { damaged, type ParquetFile } from "./parquet-records.ts";
 import type { SourceRecord } from "./record.ts";
-import { isMissing } from "./row-problems.ts";
 import type { SourceText } from "./source-text.ts";
 
-export interface ParquetOptions {
-  path: string;
-  /** What the user chose as columns: names, or numbers from 1. */
-  chosen: readonly string[];
+export interface ParquetOptions extends ParquetFile {
   onBytes: (bytes: number) => void;
+  /** How long reading one piece may take. */
+  pieceMs?: number;
 }
 
-const MAGIC = "PAR1";
-const BATCH_ROWS = 1000;
-const PARENTS = new Set(["parentspanid", "parentid"]);
-const LOG_COLUMNS = new Set(["body", "severitytext", "severitynumber"]);
-const OUTSIDE = "log records outside of a trace";
+/** What the thread answers each time it is asked to go on. */
+export type ThreadAnswer =
+  | { kind: "records"; records: SourceRecord[]; bytes: number }
+  | { kind: "end" }
+  | { kind: "fault"; code: ErrorCode; message: string; next: string | undefined };
 
-const COMPRESSORS: Compressors = {
-  GZIP: (bytes, size) => gunzipSync(bytes, { maxOutputLength: size }),
-  ZSTD: (bytes, size) => zstdDecompressSync(bytes, { maxOutputLength: size }),
-  BROTLI: (bytes, size) => brotliDecompressSync(bytes, { maxOutputLength: size }),
-};
+const MAGIC = "PAR1";
+/** A row group of millions of rows takes seconds; bytes that are damaged may be decoded for ever. */
+const PIECE_MS = 120_000;
 
 /** Whether a regular file of that name begins as Parquet does. What cannot be opened is none. */
 export async function isParquetFile(path: string): Promise<boolean> {
@@ -59,7 +47,7 @@ export async function isParquetFile(path: string): Promise<boolean> {
 export function parquetSource(options: ParquetOptions, signal: AbortSignal): SourceText {
   return {
     name: options.path,
-    format: { ...parquetFormat, records: () => parquetRecords(options, signal) },
+    format: { ...parquetFormat, records: () => recordsByThread(options, signal) },
     text: emptyText(),
     close: () => Promise.resolve(),
   };
@@ -67,107 +55,44 @@ export function parquetSource(options: ParquetOptions, signal: AbortSignal): Sou
 
 async function* emptyText(): AsyncGenerator<string> {}
 
-/** The names of the columns first, then rows by their number from 1. Throws `source_format` and `source_unreadable`. */
-async function* parquetRecords(options: ParquetOptions, signal: AbortSignal): AsyncGenerator<SourceRecord[]> {
-  const { path } = options;
-  const handle = await open(path).catch((cause: unknown) => {
-    throw new TraceloadError("source_unreadable", `${path} cannot be read: ${reasonOf(cause)}`, { cause });
-  });
-  try {
-    const file = await fileBuffer(handle, options, signal);
-    const metadata = await parquetMetadataAsync(file, { geoparquet: false });
-    const names = parquetSchema(metadata).children.map(({ element }) => element.name);
-    const columns = readColumns(metadata, options.chosen);
-    const parent = columns.find((name) => PARENTS.has(foldName(name)));
-    const holdsLogs = names.some((name) => LOG_COLUMNS.has(foldName(name)));
-    yield [{ kind: "cells", line: 0, cells: names, named: true }];
-    let rowStart = 0;
-    for (const group of metadata.row_groups) {
-      signal.throwIfAborted();
-      const rowEnd = rowStart + Number(group.num_rows);
-      const range = { file, metadata, columns, rowStart, rowEnd };
-      const rows = await parquetReadObjects({
-        ...range,
-        compressors: COMPRESSORS,
-        utf8: false,
-        geoparquet: false,
-      });
-      for (let from = 0; from < rows.length; from += BATCH_ROWS) {
-        yield rows.slice(from, from + BATCH_ROWS).map((row, index): SourceRecord => {
-          const line = rowStart + from + index + 1;
-          const cells = names.map((name) => cellText(row[name]));
-          if (holdsLogs && cells.every(isMissing)) return { kind: "passed-over", line, what: OUTSIDE };
-          if (parent === undefined) return { kind: "cells", line, cells };
-          return { kind: "cells", line, cells, isRoot: isNoParent(cellText(row[parent])) };
-        });
-      }
-      rowStart = rowEnd;
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error instanceof TraceloadError ? error : damaged(path, error);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Columns that hold values themselves, and can name a row or its parent. */
-function readColumns(metadata: FileMetaData, chosen: readonly string[]): string[] {
-  const folded = new Set(chosen.map(foldName));
-  return parquetSchema(metadata).children.flatMap(({ children, element: { name } }, index) => {
-    const isChosen = folded.has(foldName(name)) || chosen.some((one) => columnNumber(one) === index + 1);
-    const isKnown = namesIdentity(name) || PARENTS.has(foldName(name));
-    return children.length === 0 && (isChosen || isKnown) ? [name] : [];
-  });
-}
-
-function cellText(value: unknown): string {
-  if (value instanceof Uint8Array)
-    return bytesText(Buffer.from(value.buffer, value.byteOffset, value.length));
-  if (typeof value === "string") return value;
-  return typeof value === "number" || typeof value === "bigint" ? String(value) : "";
-}
-
-/** Bytes of an ID become hex; some writers have texts as bytes, and do not say so. */
-function bytesText(bytes: Buffer): string {
-  const text = bytes.toString("latin1");
-  const isText = bytes.length === 16 ? /^[0-9a-f]{16}$/i : /^[\u0021-\u007e]*$/;
-  return bytes.length !== 8 && isText.test(text) ? text : bytes.toString("hex");
-}
-
-async function fileBuffer(
-  handle: FileHandle,
-  { path, onBytes }: ParquetOptions,
+/**
+ * Decoding does not give way, and of damaged bytes may never end: it happens in a thread, which can be ended. Throws
+ * `source_format` and `source_unreadable`.
+ */
+async function* recordsByThread(
+  { path, chosen, onBytes, pieceMs = PIECE_MS }: ParquetOptions,
   signal: AbortSignal,
-): Promise<AsyncBuffer> {
-  const { size } = await handle.stat();
-  return {
-    byteLength: size,
-    async slice(start, end = size) {
-      signal.throwIfAborted();
-      const bytes = new ArrayBuffer(end - start);
-      for (let at = 0; at < bytes.byteLength;) {
-        const { bytesRead } = await handle.read(new Uint8Array(bytes), at, bytes.byteLength - at, start + at);
-        if (bytesRead === 0) throw damaged(path, "it ends before its index says so");
-        at += bytesRead;
+): AsyncGenerator<SourceRecord[]> {
+  signal.throwIfAborted();
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const file: ParquetFile = { path, chosen };
+  const thread = new Worker(new URL(`parquet-thread.${extension}`, import.meta.url), { workerData: file });
+  try {
+    for (;;) {
+      const late = AbortSignal.timeout(pieceMs);
+      const answered = once(thread, "message", { signal: AbortSignal.any([signal, late]) });
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
+      thread.postMessage("next");
+      const [answer] = (await answered.catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw damaged(path, late.aborted ? "what it holds cannot be decoded in time" : error);
+      })) as [ThreadAnswer];
+      switch (answer.kind) {
+        case "records":
+          onBytes(answer.bytes);
+          yield answer.records;
+          break;
+        case "end":
+          return;
+        case "fault": {
+          const { code, message, next } = answer;
+          throw new TraceloadError(code, message, next === undefined ? {} : { next });
+        }
+        default:
+          answer satisfies never;
       }
-      onBytes(bytes.byteLength);
-      return bytes;
-    },
-  };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function damaged(path: string, cause: unknown): TraceloadError {
-  return new TraceloadError(
-    "source_format",
-    `${path} is a Parquet file that cannot be read: ${reasonOf(cause)}`,
-    {
-      next: `Fetch or write it again, or try another reader: duckdb -csv -c "select trace_id, span_id from '${path}'" | traceload import -`,
-      cause,
-    },
-  );
+    }
+  } finally {
+    await thread.terminate();
+  }
 }

@@ -59,7 +59,7 @@ const ZONES: readonly Zone[] = [
 const HANDS_ENVIRONMENT_OVER = "src/cli/main.ts";
 
 /** Programs, not modules: they do something when they are started, and nobody imports them. */
-const PROGRAMS = new Set(["src/store/pglite/build-template.ts"]);
+const PROGRAMS = new Set(["src/store/pglite/build-template.ts", "src/sources/parquet-thread.ts"]);
 
 type Modules = ReadonlyMap<string, ModuleFacts>;
 

@@ -5,7 +5,9 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { SourceOptions, SourcePlan } from "../../src/core/source.ts";
+import { TraceloadError } from "../../src/core/errors.ts";
 import { openSources } from "../../src/sources/open.ts";
+import { parquetSource } from "../../src/sources/parquet.ts";
 import { A, B, S1, S2, S3 } from "../support/exports.ts";
 import { DEFAULT_OPTIONS, brief, collect, inDirectory, type Reading } from "../support/source-reading.ts";
 
@@ -109,4 +111,31 @@ describe("what cannot be read", () => {
         message: expect.stringMatching(/is no Parquet file/) as string,
       });
     }));
+});
+
+describe("bytes that are damaged", () => {
+  const readAll = async (path: string, pieceMs: number): Promise<unknown> => {
+    const { signal } = new AbortController();
+    const source = parquetSource({ path, chosen: [], onBytes: () => undefined, pieceMs }, signal);
+    try {
+      for await (const records of source.format.records(source.text, path)) expect(records).not.toEqual([]);
+      return "read";
+    } catch (error) {
+      return error instanceof TraceloadError ? `${error.code}: ${error.message}` : error;
+    }
+  };
+
+  test.each([20, 119, 250, 395])("at %d end in an error or in rows", (place) =>
+    inDirectory(async (directory) => {
+      const path = join(directory, "damaged.parquet");
+      const bytes = readFileSync(fixture("spans"));
+      bytes[place] = (bytes[place] ?? 0) ^ 0xff;
+      writeFileSync(path, bytes);
+      expect(await readAll(path, 10_000)).toMatch(/^(?:read$|source_format: )/);
+    }),
+  );
+
+  test("and keep the decoder busy are given up after a time", async () => {
+    expect(await readAll(fixture("spans"), 1)).toMatch(/^source_format: .* cannot be decoded in time$/);
+  });
 });
