@@ -87,7 +87,10 @@ export const SETTINGS = {
     "what becomes a row: trace, span, or auto (lists: what a line names; exports of spans: each trace)",
     { default: "auto" },
   ),
-  rootOnly: toggle("input", "of exports of spans take only the roots: spans that no other one is the parent of"),
+  rootOnly: toggle(
+    "input",
+    "of exports of spans take only the roots: spans that no other one is the parent of",
+  ),
   padIds: toggle("input", "give hex IDs their leading zeros back: to 16 digits, longer ones to 32"),
   skip: setting("input", wholeNumber(0), "records to leave out at the start of each file", { default: "0" }),
   limit: setting("input", wholeNumber(1), "most rows to read"),
