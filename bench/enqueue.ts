@@ -26,7 +26,8 @@ interface Reading {
 }
 
 async function producer(redis: BenchRedis, file: string): Promise<void> {
-  const connection = await openStoreConnection({ kind: "redis", url: redis.url }, () => undefined);
+  const address = { kind: "redis", url: redis.url } as const;
+  const connection = await openStoreConnection(address, () => undefined, { recoveryMs: 30_000 });
   const queues = openQueues({ connection: connection.queue, onFault: () => undefined, nowMs: Date.now });
   const { store } = connection;
   const owner = await store.openLease(

@@ -1,14 +1,12 @@
 /** The few parts that pausing and cancelling a run need: its store and its queue, and no API. */
 import type { Settings } from "../../config/settings.ts";
 import { haltRun, type Halted } from "../app/halt-run.ts";
-import { sweepUpTheDead } from "../app/presence.ts";
 import { readStoreTime } from "../app/store-time.ts";
-import { thisProcess } from "../app/process-identity.ts";
 import { systemClock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
 import type { Run, Store } from "../core/store.ts";
 import { openQueues } from "../queue/bullmq-queues.ts";
-import { openStoreConnection, parseStoreUrl, storeExists } from "./store-connection.ts";
+import { openStoreIfThere } from "./stores.ts";
 
 export interface Controls {
   store: Store;
@@ -18,17 +16,15 @@ export interface Controls {
 
 /** Throws `run_not_found` where there is no store yet, and `store_locked` with what to do while another process has it. */
 export async function openControls(settings: Settings, onFault: (error: unknown) => void): Promise<Controls> {
-  const address = parseStoreUrl(settings.store);
-  if (!storeExists(address)) {
+  const connection = await openStoreIfThere(settings, onFault).catch((error: unknown) => {
+    throw lockedByItsRun(error);
+  });
+  if (connection === undefined) {
     throw new TraceloadError("run_not_found", "there is no store yet, and so no run", {
       next: "traceload import --help",
     });
   }
-  const connection = await openStoreConnection(address, onFault).catch((error: unknown) => {
-    throw lockedByItsRun(error);
-  });
   const { store } = connection;
-  await sweepUpTheDead(store, thisProcess());
   const queues = openQueues({
     connection: connection.queue,
     onFault,

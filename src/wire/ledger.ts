@@ -1,9 +1,8 @@
 /** What the ledger's commands work with: the store, looked after first, and the ledger's use cases. */
 import type { Settings } from "../../config/settings.ts";
-import { sweepUpTheDead } from "../app/presence.ts";
-import { thisProcess } from "../app/process-identity.ts";
 import { TraceloadError } from "../core/errors.ts";
-import { openStoreConnection, parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
+import { parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
+import { openSweptStore } from "./stores.ts";
 
 /**
  * Opens the store, made if there is none unless it `mustExist` (then `store_unreachable`). Requests that were lost with
@@ -20,14 +19,7 @@ export async function openLedgerStore(
       next: "name the one that is meant: --store pglite:DIRECTORY or --store redis://host:6379",
     });
   }
-  const connection = await openStoreConnection(address, onFault);
-  try {
-    await sweepUpTheDead(connection.store, thisProcess());
-    return connection;
-  } catch (error) {
-    await connection.close();
-    throw error;
-  }
+  return openSweptStore(settings, onFault);
 }
 
 export {

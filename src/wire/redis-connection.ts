@@ -12,7 +12,7 @@ const REDIS_PREFIX = "traceload";
 export async function openRedisConnection(
   url: string,
   onFault: (error: unknown) => void,
-  storeOptions: Pick<RedisStoreOptions, "recoveryMs"> = {},
+  storeOptions: Pick<RedisStoreOptions, "recoveryMs">,
 ): Promise<StoreConnection> {
   const clients: Redis[] = [];
   const connect = async (options: RedisOptions): Promise<Redis> => {

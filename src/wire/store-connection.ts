@@ -39,7 +39,7 @@ export function storeExists(address: StoreAddress): boolean {
 export async function openStoreConnection(
   address: StoreAddress,
   onFault: (error: unknown) => void,
-  options: { recoveryMs?: number } = {},
+  options: { recoveryMs: number },
 ): Promise<StoreConnection> {
   if (address.kind === "embedded") return openEmbeddedConnection(address.directory);
   const { openRedisConnection } = await import("./redis-connection.ts");

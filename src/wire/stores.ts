@@ -10,7 +10,9 @@ export async function openStore(
   settings: Settings,
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection> {
-  return openStoreConnection(parseStoreUrl(settings.store), onFault, patience(settings));
+  // A process that is silent for longer does not count as alive, and is not waited for.
+  const patience = { recoveryMs: settings.leaseTtl };
+  return openStoreConnection(parseStoreUrl(settings.store), onFault, patience);
 }
 
 /** Undefined where there is none yet, since looking must not create one. */
@@ -18,9 +20,15 @@ export async function openStoreIfThere(
   settings: Settings,
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection | undefined> {
-  const address = parseStoreUrl(settings.store);
-  if (!storeExists(address)) return undefined;
-  const connection = await openStoreConnection(address, onFault, patience(settings));
+  return storeExists(parseStoreUrl(settings.store)) ? openSweptStore(settings, onFault) : undefined;
+}
+
+/** Opens the store, made if there is none. Requests that were lost with their process are known as such. */
+export async function openSweptStore(
+  settings: Settings,
+  onFault: (error: unknown) => void,
+): Promise<StoreConnection> {
+  const connection = await openStore(settings, onFault);
   try {
     await sweepUpTheDead(connection.store, thisProcess());
     return connection;
@@ -28,11 +36,6 @@ export async function openStoreIfThere(
     await connection.close();
     throw error;
   }
-}
-
-/** A process that is silent for longer does not count as alive, and is not waited for. */
-function patience({ leaseTtl }: Settings): { recoveryMs: number } {
-  return { recoveryMs: leaseTtl };
 }
 
 /** What the owner of an embedded store last told of it; undefined for other stores, and where nothing was told. */
