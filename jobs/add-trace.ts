@@ -242,10 +242,12 @@ class RowSender {
       switch (answer.kind) {
         case "claimed":
           return { kind: "claimed", token, startedAt };
-        case "stopped":
         case "done":
         case "already-added":
+          return { kind: "over", verdict: { kind: "done" } };
+        case "stopped":
         case "unknown":
+          await this.#release(token);
           return { kind: "over", verdict: { kind: "done" } };
         case "wait":
           // Another run's request for the same row is under way: that can take as long as its timeout.
@@ -253,19 +255,26 @@ class RowSender {
             return { kind: "over", verdict: { kind: "again", delayMs: answer.retryInMs } };
           }
           if (answer.reason === "recovery") this.#parts.onRecovery?.(answer.retryInMs);
-          // Carried out once already, its answer lost, the claim would stand in the way of the next one.
-          await this.#settle({
-            ...this.#address,
-            token,
-            settlement: { kind: "released" },
-            facts: NOTHING_SENT,
-          });
+          await this.#release(token);
           await this.#parts.clock.sleep(answer.retryInMs, this.#signal);
           break;
         default:
           answer satisfies never;
       }
     }
+  }
+
+  /**
+   * Takes back a claim that may have been carried out, its answer lost, before the one that was refused: nothing was sent
+   * under it, and it would hold up the row's next claim, or the end of a run that was stopped meanwhile.
+   */
+  #release(token: Token): Promise<void> {
+    return this.#settle({
+      ...this.#address,
+      token,
+      settlement: { kind: "released" },
+      facts: NOTHING_SENT,
+    });
   }
 
   #judge(answer: AttemptSignal): Outcome {

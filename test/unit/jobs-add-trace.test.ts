@@ -51,10 +51,8 @@ describe("a row that is added", () => {
 
 describe("what a claim is answered", () => {
   const answers: [ClaimAnswer["kind"], ClaimAnswer, unknown][] = [
-    ["stopped", { kind: "stopped" }, DONE],
     ["done", { kind: "done" }, DONE],
     ["already-added", { kind: "already-added", own: true }, DONE],
-    ["unknown", { kind: "unknown" }, DONE],
     ["wait", { kind: "wait", reason: "sending", retryInMs: 700 }, { kind: "again", delayMs: 700 }],
   ];
   test.each(answers)(
@@ -65,6 +63,30 @@ describe("what a claim is answered", () => {
       expect(scene.diary).toEqual(["place", "slot", "claim", "leave"]);
     },
   );
+
+  test.each(["stopped", "unknown"] as const)(
+    "%s: nothing is sent, and what an earlier try of the same claim may have written is taken back",
+    async (kind) => {
+      const scene = await sendingScene({ store: () => ({ claim: async () => ({ kind }) }) });
+      expect(await scene.process()).toEqual(DONE);
+      expect(scene.diary).toEqual(["place", "slot", "claim", "settle released", "leave"]);
+    },
+  );
+
+  test("stopped, after a claim whose answer was lost: the row is not left sending", async () => {
+    const scene = await sendingScene({
+      store: (store) => ({
+        claim: async (request) => {
+          await store.claim(request);
+          await store.changeRun(request.runId, { state: "interrupted" });
+          return store.claim(request);
+        },
+      }),
+    });
+    expect(await scene.process()).toEqual(DONE);
+    expect(await scene.store.lookup([KEY])).toEqual([]);
+    expect(await scene.result()).toMatchObject({ status: "queued" });
+  });
 
   test.each(["draft", "paused", "recovery"] as const)(
     "wait for %s: a new slot and a new token after the wait",
