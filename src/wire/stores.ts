@@ -10,8 +10,8 @@ export async function openStore(
   settings: Settings,
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection> {
-  // A process that is silent for longer does not count as alive, and is not waited for.
-  const patience = { recoveryMs: settings.leaseTtl };
+  // 30 s, as the sending protocol has it: who has not come back by then has long lost its lease.
+  const patience = { recoveryMs: 2 * settings.leaseTtl };
   return openStoreConnection(parseStoreUrl(settings.store), onFault, patience);
 }
 
