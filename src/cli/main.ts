@@ -1,11 +1,12 @@
 /** The command line: which commands there are, and what becomes of their results and faults. */
 import yargs, { type Argv } from "yargs";
+import type { Environment } from "../../config/load.ts";
 import { TraceloadError } from "../core/errors.ts";
 import { packageVersion } from "../wire/version.ts";
 import { commandName, positionalsOf, type Command, type CommandEntry, type CommandGroup } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
-import { openSession, programName, type Session } from "./session.ts";
+import { type HostProcess, openSession, programName, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
 
@@ -23,10 +24,18 @@ const restored = (argument: string) => (argument === STDIN_FOR_YARGS ? STDIN : a
 
 /** Runs what was typed, and exits with its code. */
 export async function main(): Promise<void> {
-  process.exit(await run(process.argv.slice(2)));
+  process.exit(await run({ arguments: process.argv.slice(2), environment: process.env, process }));
 }
 
-async function run(args: readonly string[]): Promise<number> {
+/** What a command line is run in. */
+export interface Host {
+  arguments: readonly string[];
+  environment: Environment;
+  process: HostProcess;
+}
+
+/** Resolves with the exit code, when everything that the command opened is closed. */
+export async function run({ arguments: args, environment, process }: Host): Promise<number> {
   // A reader of our output that goes away (`| head`) is no fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
@@ -63,7 +72,7 @@ async function run(args: readonly string[]): Promise<number> {
       throw error ?? wrongUsage(message, args);
     });
   const runCommand = async (command: Command, argv: Readonly<Record<string, unknown>>) => {
-    session = openSession({ argv, arguments: args, environment: process.env, process });
+    session = openSession({ argv, arguments: args, environment, process });
     code = await command.run(session, argv);
   };
   for (const one of COMMANDS) parser = addCommand(parser, one, runCommand);
@@ -75,10 +84,10 @@ async function run(args: readonly string[]): Promise<number> {
     const received = session?.received();
     if (received !== undefined && !(error instanceof TraceloadError))
       return received === "SIGINT" ? 130 : 143;
-    const color = useColor(process.env, process.stderr.isTTY) && !args.includes("--no-color");
+    const color = useColor(environment, process.stderr.isTTY) && !args.includes("--no-color");
     const verbose = args.some((arg) => /^--log-level[= ]?(debug|trace)$/.test(arg));
     const text = renderError(error, { color, verbose });
-    process.stderr.write(text.replaceAll(/(?<=next: )traceload\b/g, programName(process.env)));
+    process.stderr.write(text.replaceAll(/(?<=next: )traceload\b/g, programName(environment)));
     return exitCodeOfError(error, received);
   }
 }

@@ -32,11 +32,14 @@ export interface Screen {
   columns: number;
 }
 
+/** What a session takes of a process. */
+export type HostProcess = Pick<NodeJS.Process, "stdout" | "stderr" | "on" | "exit">;
+
 export interface SessionInput {
   argv: Readonly<Record<string, unknown>>;
   arguments: readonly string[];
   environment: Environment;
-  process: NodeJS.Process;
+  process: HostProcess;
 }
 
 const DEFAULT_COLUMNS = 80;

@@ -6,14 +6,21 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { onTestFinished } from "vitest";
-import { type Ended, type SpawnOptions, startTraceload, type Traceload } from "./traceload.ts";
+import { runResident } from "./resident.ts";
+import {
+  commandEnvironment,
+  type Ended,
+  type SpawnOptions,
+  startTraceload,
+  type Traceload,
+} from "./traceload.ts";
 
 export interface Scene {
   readonly directory: string;
   /** Writes a file there, and answers its path. */
   write(name: string, content: string | Buffer): Promise<string>;
   start(args: readonly string[], options?: Omit<SpawnOptions, "cwd">): Traceload;
-  /** Starts it and waits for its end. */
+  /** Waits for its end. Without input and flags of Node's own, in a process that has run others before: resident.ts. */
   run(args: readonly string[], options?: Omit<SpawnOptions, "cwd">): Promise<Ended>;
   /** Closes something when the test is over, after the processes and what was opened later. */
   atEnd(close: () => Promise<unknown>): void;
@@ -37,7 +44,7 @@ export async function openScene(name: string, options: SceneOptions = {}): Promi
 /** A scene for several tests: whoever opens it closes it. */
 export async function openLongScene(name: string, { env }: SceneOptions = {}): Promise<Scene> {
   const directory = await mkdtemp(path.join(tmpdir(), `traceload-test-${name}-`));
-  const processes: Traceload[] = [];
+  const processes: Pick<Traceload, "args" | "stdout" | "stderr" | "kill">[] = [];
   const closers: (() => Promise<unknown>)[] = [];
   const kept: string[] = [];
 
@@ -45,6 +52,19 @@ export async function openLongScene(name: string, { env }: SceneOptions = {}): P
     const started = startTraceload(args, { cwd: directory, ...options, env: { ...env, ...options?.env } });
     processes.push(started);
     return started;
+  };
+  const run: Scene["run"] = async (args, options) => {
+    if (options?.stdin !== undefined || options?.nodeFlags !== undefined) return start(args, options).ended;
+    const request = { args, cwd: directory, env: commandEnvironment({ ...env, ...options?.env }) };
+    const running = runResident(request);
+    let texts = { stdout: "", stderr: "" };
+    processes.push({
+      args,
+      stdout: () => texts.stdout,
+      stderr: () => texts.stderr,
+      kill: (signal) => (signal === "SIGKILL" ? running.abandon() : Promise.resolve()),
+    });
+    return (texts = await running.ended);
   };
   const keepEvidence = async () => {
     const evidence = path.join(directory, "evidence");
@@ -68,7 +88,7 @@ export async function openLongScene(name: string, { env }: SceneOptions = {}): P
       return file;
     },
     start,
-    run: (args, options) => start(args, options).ended,
+    run,
     atEnd: (close) => closers.unshift(close),
     alsoKeep: (elsewhere) => kept.push(elsewhere),
     close: async ({ failed }) => {

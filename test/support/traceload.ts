@@ -43,10 +43,9 @@ const POLL_MS = 15;
 
 /** Starts `traceload` with these arguments. */
 export function startTraceload(args: readonly string[], options: SpawnOptions): Traceload {
-  const environment = { ...inherited(), PROMPTLAYER_API_KEY: TEST_KEY, ...options.env };
   const child = spawn("node", [...(options.nodeFlags ?? NODE_FLAGS), LAUNCHER, ...args], {
     cwd: options.cwd,
-    env: environment,
+    env: commandEnvironment(options.env),
     stdio: ["pipe", "pipe", "pipe"],
     // A group of its own: a kill reaches whatever the command has started, too.
     detached: true,
@@ -90,12 +89,10 @@ export function startTraceload(args: readonly string[], options: SpawnOptions): 
   };
 }
 
-function inherited(): Record<string, string> {
+/** What a command finds in its environment: little of this process's own, a key, and what is given. */
+export function commandEnvironment(given: SpawnOptions["env"]): Record<string, string> {
   const names = ["PATH", "HOME", "TMPDIR", "LANG"];
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+  const inherited = Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  const wanted = Object.entries({ ...inherited, PROMPTLAYER_API_KEY: TEST_KEY, ...given });
+  return Object.fromEntries(wanted.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
