@@ -80,6 +80,10 @@ const FOREIGN_NAMES: Partial<Record<SettingName, string[]>> = {
   baseUrl: ["PROMPTLAYER_BASE_URL"],
 };
 
+function isSingle(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+}
+
 interface ConfigFile {
   path: string;
   values: Map<string, string>;
@@ -108,10 +112,12 @@ function readConfigFile(named: string | undefined): ConfigFile | undefined {
         next: "traceload import --help   (settings are the flags without the dashes)",
       });
     }
-    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+    const isMany = NAMES.some((name) => SETTINGS[name].many && flagName(name) === key);
+    const parts: unknown[] = isMany && Array.isArray(value) ? value : [value];
+    if (!parts.every(isSingle)) {
       throw new TraceloadError("config_invalid", `${path}: ${key} must be a single value`);
     }
-    values.set(key, String(value));
+    values.set(key, parts.map(String).join("\n"));
   }
   return { path, values };
 }

@@ -6,7 +6,15 @@
 import { SOURCE_FORMATS } from "../src/core/source.ts";
 import { z } from "zod";
 import { baseUrl } from "./base-url.ts";
-import { ageMs, durationMs, errorLimit, positiveDurationMs, rateLimit } from "./units.ts";
+import {
+  ageMs,
+  byteSize,
+  durationMs,
+  errorLimit,
+  positiveDurationMs,
+  rateLimit,
+  timeOrAge,
+} from "./units.ts";
 
 export type SettingGroup = "input" | "sending" | "output" | "store" | "times" | "serving";
 
@@ -16,6 +24,8 @@ export interface Setting<T> {
   default: string | undefined;
   /** A flag that takes no value. */
   flagOnly: boolean;
+  /** May be given several times: in the environment a line each, in the file a list. Its schema is given the lines. */
+  many: boolean;
   alias?: string;
   group: SettingGroup;
   /** One line for `--help`. */
@@ -44,8 +54,16 @@ const yesOrNo = z
   )
   .transform((value) => ["true", "1", "yes"].includes(value.toLowerCase()));
 
+const lines = z.string().transform((value) =>
+  value
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== ""),
+);
+
 interface Extra {
   default?: string;
+  many?: boolean;
   alias?: string;
   hidden?: boolean;
 }
@@ -58,6 +76,7 @@ const setting = <T>(
   schema,
   default: extra.default,
   flagOnly: false,
+  many: extra.many ?? false,
   group,
   help,
   hidden: extra.hidden ?? false,
@@ -94,6 +113,38 @@ export const SETTINGS = {
   padIds: toggle("input", "give hex IDs their leading zeros back: to 16 digits, longer ones to 32"),
   skip: setting("input", wholeNumber(0), "records to leave out at the start of each file", { default: "0" }),
   limit: setting("input", wholeNumber(1), "most rows to read"),
+  from: setting(
+    "input",
+    text,
+    "an https:// address or a Postgres server to read from; ${NAME}: from the environment",
+  ),
+  query: setting("input", text, "SQL for the Postgres server; :since and :until are parameters"),
+  queryFile: setting("input", text, "the same, from a file"),
+  body: setting(
+    "input",
+    text,
+    "what is posted to the https:// address: a query, with {{since}} and {{until}}",
+  ),
+  bodyFile: setting("input", text, "the same, from a file"),
+  contentType: setting("input", text, "the content type of what is posted (JSON and text are told apart)"),
+  header: setting("input", lines, "a header for the address, again for each: 'Name: ${NAME}'", {
+    many: true,
+  }),
+  since: setting("input", timeOrAge, "what the query is told: a time, or an age such as 24h"),
+  until: setting("input", timeOrAge, "likewise; default: when the import begins"),
+  pageCursor: setting("input", text, "where an answer says how to go on: next_cursor, header:x-cursor"),
+  pageInto: setting("input", text, "where that goes in the next request: query:NAME, body:PATH or url"),
+  maxSourceSize: setting("input", byteSize, "most bytes of a source beyond files, received or unpacked", {
+    default: "4GiB",
+  }),
+  sourceTimeout: setting(
+    "input",
+    positiveDurationMs,
+    "how long a server may say nothing, and a statement take",
+    {
+      default: "5m",
+    },
+  ),
   allowEmpty: toggle("input", "nothing to read is no error"),
   dryRun: toggle("input", "read and check everything, send nothing"),
 
@@ -221,6 +272,17 @@ type Optional =
   | "spanColumn"
   | "groupColumn"
   | "limit"
+  | "from"
+  | "query"
+  | "queryFile"
+  | "body"
+  | "bodyFile"
+  | "contentType"
+  | "header"
+  | "since"
+  | "until"
+  | "pageCursor"
+  | "pageInto"
   | "maxErrors"
   | "runId"
   | "sandboxRecord";

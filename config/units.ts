@@ -79,3 +79,60 @@ export const errorLimit = z.string().transform((text, context): ErrorLimit => {
   });
   return z.NEVER;
 });
+
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1000,
+  m: 1000 ** 2,
+  g: 1000 ** 3,
+  t: 1000 ** 4,
+  ki: 1024,
+  mi: 1024 ** 2,
+  gi: 1024 ** 3,
+  ti: 1024 ** 4,
+};
+
+/** `500MB`, `4GiB`: a size in bytes, of one at least. */
+export const byteSize = z.string().transform((text, context): number => {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b\s*$/i.exec(text);
+  const unit = BYTE_UNITS[(match?.[2] ?? "").toLowerCase()] ?? Number.NaN;
+  const bytes = Math.round(Number(match?.[1]) * unit);
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  context.addIssue({
+    code: "custom",
+    message: `${JSON.stringify(text)} is not a size: write 500MB or 4GiB`,
+  });
+  return z.NEVER;
+});
+
+/** A time as it was written: an instant, or how long ago. */
+export type TypedTime =
+  { kind: "instant"; text: string; at: string } | { kind: "age"; text: string; ms: number };
+
+/** `2026-11-27`, `2026-11-27T14:30:00Z` (UTC unless it says otherwise), or an age: `24h`, `7d`. */
+export const timeOrAge = z.string().transform((text, context): TypedTime => {
+  const instant = utcInstant(text.trim());
+  if (instant !== undefined) return { kind: "instant", text: text.trim(), at: instant };
+  const age = ageMs.safeParse(text);
+  if (age.success) return { kind: "age", text: text.trim(), ms: age.data };
+  context.addIssue({
+    code: "custom",
+    message: `${JSON.stringify(text)} is neither a time nor an age: write 2026-11-27, 2026-11-27T14:30:00Z or 24h`,
+  });
+  return z.NEVER;
+});
+
+/** In UTC, with the fraction of a second as it was written, which may be finer than a Date is. */
+function utcInstant(text: string): string | undefined {
+  const match =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?)?$/i.exec(text);
+  if (match === null) return undefined;
+  const [, day = "", minutes = "00:00", seconds = "00", fraction, zone = "Z"] = match;
+  const offset = zone.toUpperCase() === "Z" ? "Z" : `${zone.slice(0, 3)}:${zone.slice(-2)}`;
+  const time = new Date(`${day}T${minutes}:${seconds}${offset}`);
+  if (Number.isNaN(time.getTime())) return undefined;
+  // Dates that no calendar has (30 February) would otherwise become the next month's.
+  if (new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day) return undefined;
+  const whole = time.toISOString().slice(0, 19);
+  return fraction === undefined ? `${whole}Z` : `${whole}.${fraction}Z`;
+}

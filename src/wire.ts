@@ -19,7 +19,7 @@ import { interruptOrphans } from "./app/orphans.ts";
 import { openPresence } from "./app/presence.ts";
 import { thisPerson, thisProcess } from "./app/process-identity.ts";
 import { removeOldRuns } from "./app/retention.ts";
-import { readingOf, type RerunSelection } from "./app/reading-options.ts";
+import { identityOf, readingOf, type RerunSelection } from "./app/reading-options.ts";
 import { type RerunRequest, rowsOfRun } from "./app/rerun.ts";
 import { takeUpRun } from "./app/resume.ts";
 import {
@@ -49,7 +49,7 @@ import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
 import { writeSnapshots } from "./wire/snapshot.ts";
 import { parseStoreUrl } from "./wire/store-connection.ts";
 import { openStore } from "./wire/stores.ts";
-import { forgetSpool, spoolFile, stateDirectory } from "./wire/state-directory.ts";
+import { copyFile, forgetSpool, spoolFile, stateDirectory } from "./wire/state-directory.ts";
 import { targetOrigin } from "./wire/origin.ts";
 import { proxyFor } from "./wire/proxy.ts";
 import { packageVersion } from "./wire/version.ts";
@@ -354,24 +354,32 @@ type Address = Pick<Target, "origin" | "limiter" | "ratePerSecond" | "rateSearch
 export function newRun(
   settings: Settings,
   target: Address,
-  { runId, sources }: { runId: string; sources: OpenedSources },
+  {
+    runId,
+    sources,
+    reading = sourceOptions(settings),
+  }: { runId: string; sources: OpenedSources; reading?: SourceOptions },
 ): ImportRequest["run"] {
   // A run that was not forced must not go on as if it had been, nor the other way round.
   const forced = settings.force ? { force: true } : {};
-  const places = sources.names.map((name) =>
-    name === "-" ? spoolFile(settings, runId) : path.resolve(name),
+  const addresses = sources.addresses ?? new Map<number, string>();
+  const places = sources.names.map(
+    (name, index) => addresses.get(index) ?? (name === "-" ? spoolFile(settings, runId) : path.resolve(name)),
+  );
+  const copies = Object.fromEntries(
+    [...addresses.keys()].map((index) => [index, path.resolve(copyFile(settings, runId, index))]),
   );
   const options: RunOptions = {
     ...sendingOptions(settings, target),
     sourceFacts: sources.facts.map((facts) => ({ ...facts })),
-    reading: readingOf(hostname(), places, sourceOptions(settings)),
+    reading: readingOf(hostname(), places, reading, copies),
   };
   return {
     runId,
     fingerprint: runFingerprint({
       origin: target.origin,
       sources: sources.facts,
-      mapping: { ...sourceOptions(settings), ...forced },
+      mapping: { ...identityOf(reading), ...forced },
     }),
     origin: target.origin,
     sources: sources.names,
@@ -457,7 +465,8 @@ export { dryRun } from "./app/dry-run.ts";
 export { countAddedBefore, refuseSecond } from "./app/forced-rows.ts";
 export { earlierRun, givenOptions, requireOrigin, sourcesOfRun } from "./wire/carry-on.ts";
 export { countSelected, findParent } from "./wire/rerun.ts";
-export { spoolFile } from "./wire/state-directory.ts";
+export { copyFile, spoolFile } from "./wire/state-directory.ts";
+export { importInputs, importOptions, remoteParts } from "./wire/remote-sources.ts";
 export { spooled } from "./sources/spool.ts";
 export { systemClock } from "./core/clock.ts";
 export { openSources } from "./sources/open.ts";

@@ -9,7 +9,12 @@ import { sourceOptionsOf } from "./reading-options.ts";
 import { parseRunOptions } from "./run-options.ts";
 
 export interface ReopenParts {
-  open: (inputs: string[], options: SourceOptions) => Promise<OpenedSources>;
+  /** `copies`: of what servers answered, by the place among the inputs. */
+  open: (
+    inputs: string[],
+    options: SourceOptions,
+    copies: Readonly<Record<string, string>>,
+  ) => Promise<OpenedSources>;
   /** Throws when the copy of standard input is not there, or not all of it. */
   checkSpool: (file: string) => Promise<void>;
   /** This machine's name. */
@@ -42,7 +47,7 @@ export async function reopenSources(
     const typed = run.sources[index];
     return typed !== undefined && path.resolve(typed) === place ? typed : place;
   });
-  const sources = await open(inputs, sourceOptionsOf(reading)).catch((error: unknown) => {
+  const sources = await open(inputs, sourceOptionsOf(reading), reading.copies).catch((error: unknown) => {
     throw unreachable(error, { run, host, startedOn: reading.host });
   });
   const difference = factsDifference(options.sourceFacts, sources.facts);
@@ -55,6 +60,7 @@ const storedFacts = z.object({
   sizeBytes: z.number().optional(),
   modifiedMs: z.number().optional(),
   headHash: z.string().optional(),
+  window: z.string().optional(),
 });
 
 /** What is not as it was, in words; undefined: nothing. What was not known then is not compared. */
@@ -65,12 +71,15 @@ export function factsDifference(
   if (before.length !== now.length) return `${now.length} sources now, ${before.length} then`;
   for (const [index, raw] of before.entries()) {
     const then = storedFacts.parse(raw);
-    const { sizeBytes, modifiedMs, headHash } = now[index] ?? {};
+    const { sizeBytes, modifiedMs, headHash, window } = now[index] ?? {};
     if (then.headHash === undefined) continue;
     if (then.sizeBytes !== sizeBytes) {
       return `${then.name} has ${String(sizeBytes)} bytes now, ${String(then.sizeBytes)} then`;
     }
     if (then.headHash !== headHash) return `${then.name} begins with other bytes than then`;
+    if (then.window !== window) {
+      return `${then.name} was asked for ${then.window ?? "all"}, and is for ${window ?? "all"} now`;
+    }
     if (then.modifiedMs !== modifiedMs) {
       const [changedAt, wasAt] = [modifiedMs, then.modifiedMs].map((ms) =>
         ms === undefined ? "unknown" : new Date(ms).toISOString(),

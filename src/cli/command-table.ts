@@ -3,8 +3,8 @@ import type { CommandEntry, CommandGroup } from "./command.ts";
 
 export const COMMANDS: readonly (CommandEntry | CommandGroup)[] = [
   {
-    usage: "import <files..>",
-    describe: "add the traces listed in files to datasets, and report on every row",
+    usage: "import [files..]",
+    describe: "add the traces listed in files, or by a server, to datasets, and report on every row",
     load: async () => (await import("./commands/import.ts")).importCommand,
   },
   {

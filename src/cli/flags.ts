@@ -67,12 +67,13 @@ export function flagOptions(names: readonly SettingName[]): Record<string, Optio
   );
 }
 
-/** Only flags that were typed. A flag typed twice: the last one holds. */
+/** Only flags that were typed. A flag typed twice: the last one holds, unless it may be given several times. */
 export function typedFlags(argv: Readonly<Record<string, unknown>>): Partial<Record<SettingName, string>> {
   const typed: Partial<Record<SettingName, string>> = {};
   for (const name of NAMES) {
     const value = argv[flagName(name)];
-    const last: unknown = Array.isArray(value) ? value.at(-1) : value;
+    const all: unknown = Array.isArray(value) && SETTINGS[name].many ? value.join("\n") : value;
+    const last: unknown = Array.isArray(all) ? all.at(-1) : all;
     if (typeof last === "string" || typeof last === "boolean") typed[name] = String(last);
   }
   return typed;

@@ -1,14 +1,7 @@
 /** `import --force` adds rows to a draft that may hold them: it asks first, and says how many if that is soon known. */
 import { stdin } from "node:process";
-import {
-  countAddedBefore,
-  earlierRun,
-  newRun,
-  openSources,
-  runIdOf,
-  sourceOptions,
-  type Target,
-} from "../wire.ts";
+import { countAddedBefore, earlierRun, newRun, openSources, runIdOf, type Target } from "../wire.ts";
+import type { SourceOptions } from "../core/source.ts";
 import { openStoreIfThere } from "../wire/stores.ts";
 import { confirm } from "./confirm.ts";
 import type { Session } from "./session.ts";
@@ -17,14 +10,20 @@ import { formatRows } from "./show/human.ts";
 /** What is larger takes longer to read than a person wants to wait for a question. */
 const MAX_COUNTED_BYTES = 64 * 1024 * 1024;
 
+export interface ForcedImport {
+  target: Target;
+  files: string[];
+  reading: SourceOptions;
+}
+
 /** Whether to go on. Throws `wrong_usage` where nobody can be asked. */
 export async function isForceMeant(
   session: Session,
-  { target, files, yes }: { target: Target; files: string[]; yes: boolean },
+  { target, files, reading, yes }: ForcedImport & { yes: boolean },
 ): Promise<boolean> {
   const { err, signal } = session;
   const onTerminal = stdin.isTTY && err.stream.isTTY;
-  const count = yes || !onTerminal ? undefined : await countForced(session, target, files);
+  const count = yes || !onTerminal ? undefined : await countForced(session, { target, files, reading });
   if (count === 0) return true;
   return confirm(forceQuestion(files, count), { input: stdin, output: err.stream, yes, signal });
 }
@@ -37,17 +36,22 @@ export function forceQuestion(files: readonly string[], count: number | undefine
 }
 
 /** Undefined: sources that can be read only once, or that take long. */
-async function countForced(session: Session, target: Target, files: string[]): Promise<number | undefined> {
+async function countForced(
+  session: Session,
+  { target, files, reading }: ForcedImport,
+): Promise<number | undefined> {
   const { loaded, onFault, signal } = session;
   const { settings } = loaded;
-  const sources = await openSources(files, sourceOptions(settings), { stdin });
+  // What it would take to ask a server is more than a question is worth.
+  if (reading.remote !== undefined) return undefined;
+  const sources = await openSources(files, reading, { stdin });
   const bytes = sources.facts.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? Infinity), 0);
   if (bytes > MAX_COUNTED_BYTES) return undefined;
   const connection = await openStoreIfThere(settings, onFault);
   if (connection === undefined) return 0;
   try {
     const { store } = connection;
-    const { fingerprint } = newRun(settings, target, { runId: runIdOf(settings), sources });
+    const { fingerprint } = newRun(settings, target, { runId: runIdOf(settings), sources, reading });
     const wanted = { runId: settings.runId, fingerprint };
     const leave = { acceptChanged: settings.acceptChangedSource, changed: () => undefined };
     const earlier = settings.fresh ? undefined : await earlierRun(store, wanted, sources, leave);

@@ -15,6 +15,8 @@ export const ERROR_CODES = {
   source_format: 3,
   source_columns: 3,
   source_changed: 3,
+  source_refused: 3,
+  source_too_large: 3,
   nothing_to_read: 3,
   store_unreachable: 3,
   store_locked: 3,

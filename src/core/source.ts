@@ -64,11 +64,42 @@ export interface SourceOptions {
   /** Records to leave out at the start of each source, and the most rows to read in all. */
   skip: number;
   limit: number | undefined;
+  /** How sources beyond files are asked. */
+  remote?: RemoteOptions;
+}
+
+/** A time that a query is told. */
+export interface TimeBound {
+  /** As a person wrote it: a time, or an age such as `24h`. */
+  typed: string;
+  /** In UTC, ISO 8601: what the age came to when the import began. */
+  at: string;
+}
+
+/** How servers are asked for rows: by a download, a query, or a search of several pages. */
+export interface RemoteOptions {
+  /** SQL for a Postgres server; `:since` and `:until` are parameters. */
+  query?: string | undefined;
+  /** What is posted to an HTTP address, with `{{since}}` and `{{until}}`; without it, the address is got. */
+  body?: string | undefined;
+  contentType?: string | undefined;
+  /** `Name: value`; `${NAME}` stands for a variable of the environment. */
+  headers: string[];
+  since?: TimeBound | undefined;
+  until?: TimeBound | undefined;
+  /** Where an answer says how the next page is asked for, and where that is put in the next request. */
+  paging?: { cursor: string; into: string } | undefined;
+  /** Of one source: as it is received, and once it is unpacked. */
+  maxBytes: number;
+  /** How long a server may say nothing, and one statement of a query may take. */
+  timeoutMs: number;
 }
 
 export interface OpenedSources {
-  /** In order; `-` is standard input. Globs are expanded, directories refused. */
+  /** In order; `-` is standard input. Globs are expanded, directories refused. Of addresses, what may be shown. */
   readonly names: string[];
+  /** Addresses as they were typed, by their index: without what `${NAME}` stands for. */
+  readonly addresses?: ReadonlyMap<number, string>;
   /** What the sources are like now, to notice later that they changed. */
   readonly facts: SourceFacts[];
   /**
@@ -106,6 +137,8 @@ export interface SourceFacts {
   name: string;
   sizeBytes: number | undefined;
   modifiedMs: number | undefined;
-  /** SHA-256 over the first 64 KiB, hex; undefined for standard input. */
+  /** SHA-256 over the first 64 KiB, hex; undefined for standard input. Of an address: over the address as typed. */
   headHash: string | undefined;
+  /** Of a query: the times it is told, in words. */
+  window?: string | undefined;
 }

@@ -2,7 +2,7 @@
 import { isIP, type Socket, connect as connectTcp } from "node:net";
 import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { Client } from "undici";
-import { describeFault } from "./network-failure.ts";
+import { describeFault } from "../core/network-failure.ts";
 
 export interface DialTarget {
   base: URL;

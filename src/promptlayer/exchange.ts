@@ -7,7 +7,7 @@ import type { AttemptSignal } from "../core/outcome.ts";
 import { bodyText, MAX_BODY_BYTES } from "./body-text.ts";
 import { DialFailure } from "./dial.ts";
 import type { Lane } from "./lanes.ts";
-import { describeFault } from "./network-failure.ts";
+import { describeFault } from "../core/network-failure.ts";
 
 export interface ExchangeRequest {
   method: "GET" | "POST";

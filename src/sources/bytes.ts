@@ -97,7 +97,7 @@ async function* namingDamage(
   }
 }
 
-/** Collects the first bytes, then gives them back together with the rest. */
+/** Collects the first bytes, then gives them back together with the rest. A fault comes behind the bytes before it. */
 export async function withHead(
   chunks: AsyncIterable<Buffer>,
   bytes: number,
@@ -105,14 +105,22 @@ export async function withHead(
   const iterator = chunks[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);
   let done = false;
+  let fault: { error: unknown } | undefined;
   while (head.length < bytes && !done) {
-    const next = await iterator.next();
-    if (next.done === true) done = true;
-    else head = Buffer.concat([head, next.value]);
+    try {
+      const next = await iterator.next();
+      if (next.done === true) done = true;
+      else head = Buffer.concat([head, next.value]);
+    } catch (error) {
+      if (head.length === 0) throw error;
+      fault = { error };
+      done = true;
+    }
   }
   async function* all(): AsyncGenerator<Buffer> {
     try {
       if (head.length > 0) yield head;
+      if (fault !== undefined) throw fault.error;
       if (!done) yield* { [Symbol.asyncIterator]: () => iterator };
     } finally {
       await iterator.return?.();

@@ -5,6 +5,7 @@ import { isAbsolute, resolve } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { TraceloadError } from "../core/errors.ts";
 import type { SourceFacts } from "../core/source.ts";
+import { isAddress } from "./remote/address.ts";
 
 export const STDIN = "-";
 
@@ -25,7 +26,7 @@ async function statIfThere(path: string): Promise<Stats | undefined> {
 }
 
 async function expand(input: string): Promise<string[]> {
-  if (input === STDIN) return [STDIN];
+  if (input === STDIN || isAddress(input)) return [input];
   const stats = await statIfThere(input);
   if (stats?.isDirectory() === true) {
     throw new TraceloadError("source_not_found", `${input} is a directory`, {
@@ -44,12 +45,12 @@ async function expand(input: string): Promise<string[]> {
   );
 }
 
-/** Patterns expanded and sorted, each file once, in the order of the inputs. Throws `source_not_found`. */
+/** Patterns expanded and sorted, each file and address once, in the order of the inputs. Throws `source_not_found`. */
 export async function expandInputs(inputs: readonly string[]): Promise<string[]> {
   const names = new Map<string, string>();
   for (const input of inputs) {
     for (const name of await expand(input)) {
-      const key = name === STDIN ? STDIN : resolve(name);
+      const key = name === STDIN || isAddress(name) ? name : resolve(name);
       if (!names.has(key)) names.set(key, name);
     }
   }

@@ -6,6 +6,7 @@ import { DistinctNotes, NotesNotKept, type DistinctRecords } from "./distinct.ts
 import { STDIN, expandInputs, sourceFacts } from "./inputs.ts";
 import { changedMeanwhile, readableOnce, traceKey } from "./plan-faults.ts";
 import type { SourceRecord } from "./record.ts";
+import { openRemotes, type RemoteParts, type RemoteSource } from "./remote/open-remote.ts";
 import { RowMaker } from "./rows.ts";
 import { openSourceText, type SourceText } from "./source-text.ts";
 
@@ -15,11 +16,14 @@ export interface SourceEnvironment {
   stdin: Readable;
   /** Standard input once more, where it was kept; undefined: it can be read once. */
   stdinAgain?: () => Readable;
+  /** What it takes to read addresses; undefined: there can be none. */
+  remote?: RemoteParts;
 }
 
 /**
- * Opens files, patterns and `-` (standard input). Files are found and looked at now, and read when `rows` is called.
- * Throws `source_not_found` or `source_unreadable`. An aborted signal ends `rows` and `plan` with its reason; files are
+ * Opens files, patterns, `-` (standard input) and addresses. Files are found and looked at now, and read when `rows` is
+ * called; servers are asked then, too. Throws `source_not_found`, `source_unreadable`, and of addresses `wrong_usage` and
+ * `config_invalid`. An aborted signal ends `rows` and `plan` with its reason; files are
  * closed whenever the reader stops.
  */
 export async function openSources(
@@ -27,16 +31,25 @@ export async function openSources(
   options: SourceOptions,
   environment: SourceEnvironment,
 ): Promise<OpenedSources> {
-  const names = await expandInputs(inputs);
-  const facts = await Promise.all(names.map(sourceFacts));
+  const found = await expandInputs(inputs);
+  const remotes = openRemotes(found, options.remote, environment.remote);
+  const facts = await Promise.all(
+    found.map(async (name, index) => remotes.get(index)?.facts ?? (await sourceFacts(name))),
+  );
+  const names = facts.map(({ name }) => name);
   const sizes = facts.map((fact) => fact.sizeBytes);
   const totalBytes = sizes.every((size) => size !== undefined)
     ? sizes.reduce((sum, size) => sum + size, 0)
     : undefined;
-  const pipes = facts.filter(({ name, sizeBytes }) => name !== STDIN && sizeBytes === undefined);
-  const reader = new SourcesReader(names, new Set(pipes.map(({ name }) => name)), options, environment);
+  const byName = new Map([...remotes.values()].map((remote) => [remote.facts.name, remote]));
+  const pipes = facts.filter(
+    ({ name, sizeBytes }) => name !== STDIN && !byName.has(name) && sizeBytes === undefined,
+  );
+  const once = { pipes: new Set(pipes.map(({ name }) => name)), remotes: byName };
+  const reader = new SourcesReader(names, once, options, environment);
   return {
     names,
+    addresses: new Map([...remotes].map(([index, { template }]) => [index, template])),
     facts,
     plan: (signal) => reader.plan(signal),
     rows: (signal) => reader.rows(signal),
@@ -54,6 +67,12 @@ interface Counted {
   to: number;
 }
 
+/** Sources whose bytes come once: of addresses there is a copy. */
+interface OneTime {
+  pipes: ReadonlySet<string>;
+  remotes: ReadonlyMap<string, RemoteSource>;
+}
+
 interface LookedAt {
   name: string;
   /** As people call it. */
@@ -64,27 +83,26 @@ interface LookedAt {
 class SourcesReader {
   readBytes = 0;
   readonly #names: readonly string[];
-  /** Those of them whose bytes are gone once they were read. */
-  readonly #pipes: ReadonlySet<string>;
+  readonly #once: OneTime;
   readonly #options: SourceOptions;
   readonly #environment: SourceEnvironment;
   #planned: Promise<SourcePlan[]> | undefined;
   /** Of all valid rows of sources that were counted. */
   #distinct: DistinctRecords | undefined;
   #stdinReads = 0;
-  /** Standard input and pipes that were looked at for the plan, and not read further. */
+  /** Standard input, pipes and answers that were looked at for the plan, and not read further. */
   readonly #lookedAt = new Map<string, SourceText>();
   /** The places of the sources that were counted, by their index. */
   readonly #places = new Map<number, { from: number; to: number }>();
 
   constructor(
     names: readonly string[],
-    pipes: ReadonlySet<string>,
+    once: OneTime,
     options: SourceOptions,
     environment: SourceEnvironment,
   ) {
     this.#names = names;
-    this.#pipes = pipes;
+    this.#once = once;
     this.#options = options;
     this.#environment = environment;
   }
@@ -171,9 +189,14 @@ class SourcesReader {
     this.#lookedAt.clear();
   }
 
-  /** Whether its bytes are gone once they were read (of standard input there may be a copy). */
+  /** Whether its bytes come once. */
   #isOneTime(name: string): boolean {
-    return name === STDIN || this.#pipes.has(name);
+    return name === STDIN || this.#once.pipes.has(name) || this.#once.remotes.has(name);
+  }
+
+  /** Whether there is a copy of what came once. */
+  #isKept(name: string): boolean {
+    return this.#once.remotes.has(name) || (name === STDIN && this.#environment.stdinAgain !== undefined);
   }
 
   #planOf({ name, format, counted }: LookedAt): SourcePlan {
@@ -201,7 +224,7 @@ class SourcesReader {
     signal: AbortSignal,
   ): Promise<Counted> {
     const name = this.#names[index] ?? "";
-    if (this.#isOneTime(name) && !(name === STDIN && this.#environment.stdinAgain !== undefined)) {
+    if (this.#isOneTime(name) && !this.#isKept(name)) {
       await source.close();
       throw readableOnce(source.name);
     }
@@ -246,6 +269,7 @@ class SourcesReader {
       {
         name,
         format: this.#options.format,
+        remote: this.#once.remotes.get(name),
         columns: [traceColumn, spanColumn, groupColumn].filter((column) => column !== undefined),
         stdin: () => {
           this.#stdinReads += 1;

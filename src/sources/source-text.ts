@@ -5,6 +5,8 @@ import { chooseFormat } from "./formats/registry.ts";
 import { sourceHead } from "./head.ts";
 import { STDIN } from "./inputs.ts";
 import { HEAD_CHARS, type RecordFormat } from "./record.ts";
+import { withinLimit } from "./remote/copy.ts";
+import type { RemoteSource } from "./remote/open-remote.ts";
 import { isParquetFile, parquetSource } from "./parquet.ts";
 import { decodeText } from "./text.ts";
 
@@ -23,6 +25,8 @@ export interface SourceTextOptions {
   format: string;
   /** What `-` stands for. */
   stdin: () => Readable;
+  /** The server that is asked, where the name is an address. */
+  remote?: RemoteSource | undefined;
   onBytes: (bytes: number) => void;
   /** Columns that the user chose, by name or number. */
   columns: readonly string[];
@@ -31,22 +35,36 @@ export interface SourceTextOptions {
 /** Reads the head. Throws `source_unreadable` and `source_format`; nothing is left open then. */
 export async function openSourceText(options: SourceTextOptions, signal: AbortSignal): Promise<SourceText> {
   const isStdin = options.name === STDIN;
-  const { columns: chosen, onBytes } = options;
-  if (!isStdin && ["auto", "parquet"].includes(options.format) && (await isParquetFile(options.name))) {
+  const { columns: chosen, onBytes, remote } = options;
+  if (
+    !isStdin &&
+    remote === undefined &&
+    ["auto", "parquet"].includes(options.format) &&
+    (await isParquetFile(options.name))
+  ) {
     return parquetSource({ path: options.name, chosen, onBytes }, signal);
   }
   const name = isStdin ? "standard input" : options.name;
   const stdin = isStdin ? options.stdin() : undefined;
-  const raw = stdin === undefined ? fileChunks(name, signal) : streamChunks(stdin, name, signal);
+  const raw =
+    remote !== undefined
+      ? remote.copy.chunks(signal)
+      : stdin === undefined
+        ? fileChunks(name, signal)
+        : streamChunks(stdin, name, signal);
   const close = async () => {
     // A read that is still pending would hold up the return of the one that waits for it.
     stdin?.destroy();
+    remote?.copy.stop();
     await raw.return(undefined);
   };
   try {
-    const { head, whole, all } = await withTextHead(
-      decodeText(await unpack(counted(raw, onBytes), name), name),
-    );
+    const unpacked = await unpack(counted(raw, onBytes), name);
+    const bytes =
+      remote === undefined
+        ? unpacked
+        : { ...unpacked, chunks: withinLimit(unpacked.chunks, name, remote.maxBytes) };
+    const { head, whole, all } = await withTextHead(decodeText(bytes, name));
     return { name, format: chooseFormat(options.format, sourceHead(head, whole)), text: all, close };
   } catch (error) {
     await close();

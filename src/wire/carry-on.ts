@@ -1,7 +1,7 @@
 /** What carrying a run on needs beside the run: its sources once more, what it holds, and what is asked for anew. */
 import { hostname } from "node:os";
 import { stdin } from "node:process";
-import type { LoadedSettings } from "../../config/load.ts";
+import type { Environment, LoadedSettings } from "../../config/load.ts";
 import type { SettingName } from "../../config/settings.ts";
 import { heldByContent, heldByNumber, heldByOwnNumber } from "../app/held-rows.ts";
 import type { HeldRows } from "../app/producer.ts";
@@ -13,6 +13,7 @@ import type { OpenedSources } from "../core/source.ts";
 import type { Run, Store } from "../core/store.ts";
 import { openSources } from "../sources/open.ts";
 import { openSpool } from "../sources/spool.ts";
+import { remoteParts } from "./remote-sources.ts";
 import type { RowsOfRun } from "./rerun.ts";
 import { reopenSelection } from "./rerun.ts";
 
@@ -39,7 +40,7 @@ export function heldRows(store: Store, run: Run, sources: HeldSources | undefine
 export async function sourcesOfRun(
   { store, rowsOfRun }: { store: Store; rowsOfRun: RowsOfRun },
   run: Run,
-  acceptChanged: boolean,
+  { acceptChanged, environment }: { acceptChanged: boolean; environment: Environment },
 ): Promise<HeldSources | undefined> {
   if (run.sourceComplete) return undefined;
   const { rerun } = parseRunOptions(run.runId, run.options);
@@ -49,8 +50,15 @@ export async function sourcesOfRun(
   }
   const parts = {
     host: hostname(),
-    open: (inputs: string[], options: Parameters<typeof openSources>[1]) =>
-      openSources(inputs, options, { stdin }),
+    open: (
+      inputs: string[],
+      options: Parameters<typeof openSources>[1],
+      copies: Readonly<Record<string, string>>,
+    ) =>
+      openSources(inputs, options, {
+        stdin,
+        remote: remoteParts(environment, (index) => copies[index] ?? ""),
+      }),
     checkSpool: openSpool,
   };
   const { sources, changed } = await reopenSources(parts, run, acceptChanged);

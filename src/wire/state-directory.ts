@@ -1,4 +1,5 @@
 /** Where a store's user keeps what belongs beside it: the embedded store's own directory, else `.traceload` here. */
+import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import type { Settings } from "../../config/settings.ts";
 import { removeSpool } from "../sources/spool.ts";
@@ -14,7 +15,19 @@ export function spoolFile(settings: Pick<Settings, "store">, runId: string): str
   return path.join(stateDirectory(settings), "spool", `${runId}.stdin`);
 }
 
+/** The copy of what a server answered to a run's source at that place. */
+export function copyFile(settings: Pick<Settings, "store">, runId: string, index: number): string {
+  return path.join(stateDirectory(settings), "spool", `${runId}.${index}.answer`);
+}
+
 /** For a run that is over, or removed. */
-export function forgetSpool(settings: Pick<Settings, "store">, runId: string): Promise<void> {
-  return removeSpool(spoolFile(settings, runId));
+export async function forgetSpool(settings: Pick<Settings, "store">, runId: string): Promise<void> {
+  const spool = spoolFile(settings, runId);
+  await removeSpool(spool);
+  const directory = path.dirname(spool);
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names) {
+    // A run's name holds no dot.
+    if (name.startsWith(`${runId}.`)) await rm(path.join(directory, name), { force: true });
+  }
 }

@@ -17,7 +17,15 @@ interface Zone {
   typesOf?: readonly string[];
 }
 
-const PARTS = ["src/app/", "src/sources/", "src/promptlayer/", "src/queue/", "src/report/", "src/sandbox/"];
+const PARTS = [
+  "src/app/",
+  "src/sources/",
+  "src/sources/remote/",
+  "src/promptlayer/",
+  "src/queue/",
+  "src/report/",
+  "src/sandbox/",
+];
 
 /** The table of docs/contributing.md. */
 const ZONES: readonly Zone[] = [
@@ -25,7 +33,17 @@ const ZONES: readonly Zone[] = [
   { place: "config/", zones: ["src/core/"], packages: ["zod", "ms", "yaml"] },
   { place: "jobs/", zones: ["src/core/"], packages: ["p-retry", "zod"] },
   { place: "src/app/", zones: ["src/core/"], packages: ["zod"] },
-  { place: "src/sources/", zones: ["src/core/"], packages: ["csv-parse", "hyparquet", "tinyglobby", "zod"] },
+  // Whoever asks servers is kept apart from what reads their answers.
+  {
+    place: "src/sources/remote/",
+    zones: ["src/core/", "src/sources/"],
+    packages: ["undici"],
+  },
+  {
+    place: "src/sources/",
+    zones: ["src/core/", "src/sources/remote/"],
+    packages: ["csv-parse", "hyparquet", "tinyglobby", "zod"],
+  },
   { place: "src/promptlayer/", zones: ["src/core/"], packages: ["undici", "zod"] },
   { place: "src/queue/", zones: ["src/core/"], packages: ["bullmq", "zod"], typesOf: ["ioredis"] },
   // The one store that has to set up BullMQ's tables, since nobody else has the database.
@@ -214,6 +232,7 @@ describe("a rule that is broken", () => {
     ["the wire imports the command line", "src/wire/a.ts", 'import { a } from "../cli/main.ts";'],
     ["the wire uses BullMQ itself", "src/wire.ts", 'import { Queue } from "bullmq";'],
     ["the queue makes connections", "src/queue/a.ts", 'import { Redis } from "ioredis";'],
+    ["a format asks a server", "src/sources/formats/a.ts", 'import { request } from "undici";'],
     ["HTTP is sent elsewhere", "src/sandbox/a.ts", 'import { Pool } from "undici";'],
     ["a file lies outside of the table", "src/other.ts", "export const a = 1;"],
   ])("is noticed: %s", (_, file, text) => {

@@ -1,6 +1,6 @@
 /** `traceload import`: the main job. */
 import { createReadStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stdin } from "node:process";
@@ -10,21 +10,26 @@ import { buildSummary } from "../../report/summary.ts";
 import { writeReport } from "../../report/writer.ts";
 import {
   checkTarget,
+  copyFile,
   dryRun,
   earlierRun,
+  importInputs,
+  importOptions,
   newRun,
   openSources,
   ratePerSecond,
   refuseSecond,
+  remoteParts,
   runIdOf,
   sourceOptions,
   spooled,
   spoolFile,
+  systemClock,
   type Target,
   targetOrigin,
 } from "../../wire.ts";
 import { openStoreIfThere } from "../../wire/stores.ts";
-import type { OpenedSources } from "../../core/source.ts";
+import type { OpenedSources, SourceOptions } from "../../core/source.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { isForceMeant } from "../force-question.ts";
@@ -37,7 +42,7 @@ import { planLines, planWarnings } from "../show/plan-text.ts";
 export const importCommand: Command = {
   positional: {
     name: "files",
-    describe: "CSV, NDJSON or JSON, plain or compressed; globs; - for standard input",
+    describe: "CSV, NDJSON or JSON, plain or compressed; globs; https:// addresses; - for standard input",
     many: true,
   },
   settings: [
@@ -51,6 +56,19 @@ export const importCommand: Command = {
     "padIds",
     "skip",
     "limit",
+    "from",
+    "query",
+    "queryFile",
+    "body",
+    "bodyFile",
+    "contentType",
+    "header",
+    "since",
+    "until",
+    "pageCursor",
+    "pageInto",
+    "maxSourceSize",
+    "sourceTimeout",
     "allowEmpty",
     "dryRun",
     ...SENDING_SETTINGS,
@@ -71,42 +89,63 @@ export const importCommand: Command = {
     ["import traces.csv -g 42", "every line of a CSV into dataset group 42"],
     ["import traces.csv -g 42 --dry-run", "read and check only"],
     ["import examples/traces.csv -g 42 --sandbox", "without a key or a network"],
+    [
+      "import --from '${DATABASE_URL}' --query-file bad.sql --since 24h -g 42",
+      "what a query on Postgres answers",
+    ],
   ],
   run: async (session, argv) => {
     const { settings } = session.loaded;
-    const files = argv["files"] as string[];
+    const files = importInputs(session.loaded, (argv["files"] as string[] | undefined) ?? []);
     refuseToDetach(session);
+    const nowMs = systemClock.wallMs();
+    const reading = await importOptions(sourceOptions(settings), settings, { inputs: files, nowMs });
     if (settings.dryRun) {
-      const copy = path.join(tmpdir(), `traceload-dry-run-${process.pid}.stdin`);
-      const sources = await openSources(files, sourceOptions(settings), stdinBy(copy, session));
+      const copies = await mkdtemp(path.join(tmpdir(), "traceload-dry-run-"));
+      const places = {
+        stdin: path.join(copies, "stdin"),
+        answer: (index: number) => path.join(copies, String(index)),
+      };
       try {
+        const sources = await openSources(files, reading, copiedTo(places, session));
         return await planImport(session, targetOrigin(settings), sources);
       } finally {
-        await rm(copy, { force: true });
+        await rm(copies, { recursive: true, force: true });
       }
     }
     return withTarget(session, async (target) => {
-      if (settings.force && !(await isForceMeant(session, { target, files, yes: argv["yes"] === true }))) {
+      const asked = { target, files, reading, yes: argv["yes"] === true };
+      if (settings.force && !(await isForceMeant(session, asked))) {
         session.err.stream.write("nothing was sent\n");
         return 0;
       }
       const runId = runIdOf(settings);
-      const copy = spoolFile(settings, runId);
-      const sources = await openSources(files, sourceOptions(settings), stdinBy(copy, session));
-      return sendImport(session, target, { runId, sources });
+      const places = {
+        stdin: spoolFile(settings, runId),
+        answer: (index: number) => copyFile(settings, runId, index),
+      };
+      const sources = await openSources(files, reading, copiedTo(places, session));
+      return sendImport(session, target, { runId, sources, reading });
     });
   },
 };
 
-/** Standard input by way of a copy, which can be read again. */
-function stdinBy(copy: string, { signal }: Session) {
-  return { stdin: spooled(stdin, copy, signal), stdinAgain: () => createReadStream(copy) };
+/** Standard input and what servers answer, by way of copies, which can be read again. */
+function copiedTo(
+  places: { stdin: string; answer: (index: number) => string },
+  { signal, environment }: Session,
+) {
+  return {
+    stdin: spooled(stdin, places.stdin, signal),
+    stdinAgain: () => createReadStream(places.stdin),
+    remote: remoteParts(environment, places.answer),
+  };
 }
 
 async function sendImport(
   session: Session,
   target: Target,
-  { runId, sources }: { runId: string; sources: OpenedSources },
+  { runId, sources, reading }: { runId: string; sources: OpenedSources; reading: SourceOptions },
 ): Promise<number> {
   const { settings } = session.loaded;
   const { signal } = session;
@@ -119,7 +158,7 @@ async function sendImport(
       const plans = await sources.plan(signal);
       for (const line of planLines(plans)) note(line);
       for (const warning of planWarnings(plans)) note(`warning: ${warning}`);
-      const run = newRun(settings, target, { runId, sources });
+      const run = newRun(settings, target, { runId, sources, reading });
       const { detach, maxErrors, highWater: highWaterRows } = settings;
       const work = { detach, highWaterRows, maxErrors };
       const earlier = settings.fresh

@@ -40,7 +40,9 @@ export const resumeCommand: Command = {
           const { store } = workplace;
           const run = await findResumable(store, argv["run"] as string | undefined);
           requireOrigin(run, target.origin, "resume");
-          const sources = await sourcesOfRun(workplace, run, settings.acceptChangedSource);
+          const { acceptChangedSource: acceptChanged } = settings;
+          const { environment } = session;
+          const sources = await sourcesOfRun(workplace, run, { acceptChanged, environment });
           if (sources !== undefined) readShare = () => sources.opened.readShare();
           note(`carrying on run ${run.runId}`);
           const { maxErrors: own } = parseRunOptions(run.runId, run.options);
