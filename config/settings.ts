@@ -185,6 +185,12 @@ export const SETTINGS = {
     "when somebody publishes the draft meanwhile: continue, pause or stop",
     { default: "continue" },
   ),
+  publish: setting(
+    "sending",
+    oneOf("never", "if-clean", "always"),
+    "publish the draft when the run is finished: never, if-clean (every row is in it, verified) or always",
+    { default: "never" },
+  ),
   runId: setting(
     "sending",
     z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ -"),
@@ -249,6 +255,10 @@ export const SETTINGS = {
   }),
   retryCap: setting("times", durationMs, "longest pause between two attempts", {
     default: "30s",
+    hidden: true,
+  }),
+  publishWait: setting("times", durationMs, "how long a draft may take to be published", {
+    default: "120s",
     hidden: true,
   }),
   retention: setting("times", ageMs, "how long the results of a run are kept; the ledger is kept for ever", {

@@ -18,6 +18,8 @@ import { preflight } from "./app/preflight.ts";
 import { interruptOrphans } from "./app/orphans.ts";
 import { openPresence } from "./app/presence.ts";
 import { thisPerson, thisProcess } from "./app/process-identity.ts";
+import type { PublishPolicy } from "./app/publish-policy.ts";
+import { findPublishable, publishRun } from "./app/publish-run.ts";
 import { removeOldRuns } from "./app/retention.ts";
 import { identityOf, readingOf, type RerunSelection } from "./app/reading-options.ts";
 import { type RerunRequest, rowsOfRun } from "./app/rerun.ts";
@@ -44,7 +46,7 @@ import { openQueues } from "./queue/bullmq-queues.ts";
 import type { Sandbox } from "./sandbox/server.ts";
 import { CHANGED_WARNING, givenOptions, heldRows, type HeldSources } from "./wire/carry-on.ts";
 import { makeOpened, type Opened } from "./wire/opened.ts";
-import { makeRunVerifier } from "./wire/run-verifier.ts";
+import { makeRunPublisher, makeRunVerifier } from "./wire/run-verifier.ts";
 import { startRunWorker, type ObservedRunWorker } from "./wire/run-worker.ts";
 import { writeSnapshots } from "./wire/snapshot.ts";
 import { parseStoreUrl } from "./wire/store-connection.ts";
@@ -140,6 +142,14 @@ export interface Workplace {
     signal: AbortSignal,
     onProgress: (progress: Progress) => void,
   ): Promise<Run>;
+  /** The finished run whose drafts are to be published; `latest`: the newest. */
+  findPublishable(wanted: string): Promise<Run>;
+  /** Publishes the drafts of a finished run, after a look at what they hold now. */
+  publish(
+    request: { run: Run; policy: PublishPolicy; waitMs: number },
+    signal: AbortSignal,
+    onProgress: (progress: Progress) => void,
+  ): Promise<Run>;
   /** The selected rows of a run, as the sources of another one. */
   rowsOfRun(request: RerunRequest): OpenedSources;
   serve(options: Pick<ServeParts, "onChange"> & { concurrency: number }, signal: AbortSignal): Promise<void>;
@@ -231,7 +241,9 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
   };
   const workers = new Map<string, ObservedRunWorker>();
   const locks = makeGroupLocks({ store, clock, owner: () => presence.owner() });
-  const makeVerifier = (run: Run) => makeRunVerifier({ store, api: target.api, presence, locks, clock }, run);
+  const asking = { store, api: target.api, presence, locks, clock };
+  const makeVerifier = (run: Run) => makeRunVerifier(asking, run);
+  const makePublisher = (run: Run) => makeRunPublisher(asking, run);
   const startWorker = async (run: Run) => {
     const lock = { lockMs: settings.lockTime, stalledCheckMs: settings.stalledCheck };
     const { concurrency } = settings;
@@ -259,6 +271,7 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
     clock,
     startRunWorker: startWorker,
     makeVerifier,
+    makePublisher,
     person: thisPerson(),
     onFault,
   };
@@ -309,12 +322,19 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
     },
     verify: (request, signal, onProgress) => {
       const verifier = makeRunVerifier(
-        { store, api: target.api, presence, locks, clock },
+        asking,
         request.run,
         // Who asks for it wants an answer, whatever the run was started with.
         { onUnknown: "verify" },
       );
       return verifyRun({ store, clock, verifier }, request, signal, telling(onProgress));
+    },
+    findPublishable: (wanted) => findPublishable(store, wanted),
+    publish: ({ run, policy, waitMs }, signal, onProgress) => {
+      const seen = { ...run, options: { ...run.options, publishWaitMs: waitMs } };
+      const verifier = makeRunVerifier(asking, seen, { onUnknown: "hold" });
+      const publisher = makeRunPublisher(asking, seen, policy);
+      return publishRun({ store, clock, verifier, publisher }, run, signal, telling(onProgress));
     },
     rowsOfRun: (request) => rowsOfRun({ store, clock, locks }, request),
     serve: ({ onChange }, signal) =>
@@ -325,6 +345,7 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
           clock,
           startRunWorker: startWorker,
           makeVerifier,
+          makePublisher,
           startControlWorker: (finishStep) =>
             queues.workOnControl(
               { finishRun: makeFinishRun({ finishStep }) },
@@ -424,6 +445,8 @@ function sendingOptions(settings: Settings, target: Address): Omit<RunOptions, "
     graceMs: settings.grace,
     onUnknown: settings.onUnknown,
     onDraftChange: settings.onDraftChange,
+    publish: settings.publish,
+    publishWaitMs: settings.publishWait,
     force: settings.force,
     ...(maxErrors === undefined ? {} : { maxErrors }),
     limiter: target.limiter,

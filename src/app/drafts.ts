@@ -25,8 +25,13 @@ export interface DraftsOptions {
   /** The run cannot go on: no key, no rights, no API. */
   halt: (code: string, message: string) => Promise<void>;
   warn: (message: string) => Promise<void>;
-  /** Told once for each change, after the new draft has been taken in; `message` names both drafts. */
+  /**
+   * Told once for each change, after the new draft has been taken in; `message` names both drafts. Not told when it was
+   * traceload that published the old one.
+   */
   onDraftChange: (message: string) => Promise<void>;
+  /** Whether traceload itself has asked for the draft to be published. */
+  isAskedToPublish: (datasetGroupId: number, draftDatasetId: number) => Promise<boolean>;
 }
 
 export interface Drafts {
@@ -48,6 +53,9 @@ const SEED_POLL_MS = 500;
 const SEED_STALL_MS = 120_000;
 /** The same for a draft that was there: its rows may be fewer because somebody removed some. */
 const FOUND_STALL_MS = 10_000;
+const SAVE_POLL_MS = 1_000;
+/** How long a draft that traceload has asked to be published may stay one. */
+const SAVE_PATIENCE_MS = 60_000;
 const STILL_POLL_MS = 100;
 /** How long a group's requests under way are awaited, so that a new draft can be counted between two of them. */
 const STILL_PATIENCE_MS = 10_000;
@@ -112,13 +120,19 @@ class Opening {
 
   async run(): Promise<void> {
     const { store, locks, run } = this.#options;
-    const isOpened = ({ phase, checkedAt }: Group) => phase !== "new" && (checkedAt ?? 0) >= run.createdAt;
-    if (isOpened(await store.getGroup(this.#key))) return;
+    if (await this.#isOpened(await store.getGroup(this.#key), run.createdAt)) return;
     await locks.hold(this.#key, this.#signal, async () => {
       // Another process may have opened it before the gate was ours.
       const group = await store.getGroup(this.#key);
-      if (!isOpened(group)) await this.#open(group);
+      if (!(await this.#isOpened(group, run.createdAt))) await this.#open(group);
     });
+  }
+
+  /** Whether it was looked up since, and was not published by ourselves after that. */
+  async #isOpened({ phase, checkedAt, draftDatasetId }: Group, since: number): Promise<boolean> {
+    if (phase === "new" || (checkedAt ?? 0) < since) return false;
+    if (draftDatasetId === undefined) return true;
+    return !(await this.#options.isAskedToPublish(this.#datasetGroupId, draftDatasetId));
   }
 
   /** A row has landed in a draft that may not be the group's: answers the draft that rows land in now. */
@@ -143,7 +157,8 @@ class Opening {
       });
       return { draft, old };
     });
-    if (change.old !== undefined && change.draft !== change.old) {
+    if (change.old === undefined || change.draft === change.old) return change.draft;
+    if (!(await this.#options.isAskedToPublish(this.#datasetGroupId, change.old))) {
       await this.#options.onDraftChange(
         `dataset group ${this.#datasetGroupId}: draft ${change.old} was published or removed meanwhile; rows go to draft ${change.draft} now`,
       );
@@ -166,7 +181,7 @@ class Opening {
   /** With the gate closed, a group of which nothing is sending or unknown stays so: only then is it counted. */
   async #open(group: Group): Promise<void> {
     const { api } = this.#options;
-    const listed = await this.#ask(() => api.listDatasets(this.#datasetGroupId, { signal: this.#signal }));
+    const listed = await this.#listOnceSaved();
     if (!listed.ok) return this.#withoutDraft(listed.message);
     const source = lastPublished(listed.value);
     let draft = draftOf(listed.value);
@@ -193,6 +208,27 @@ class Opening {
     // A new count would forget that rows of ours are there twice, and one that is lost now would be taken for the other.
     const copies = this.#options.run.force === true && group.resent > 0 && group.draftDatasetId === draft;
     await this.#setOpen(draft, quiet && seeded && !copies ? await this.#baseline(draft) : undefined);
+  }
+
+  /** The group's datasets. A draft that is being published, as traceload has asked for, is waited for: it is nobody's to add to. */
+  async #listOnceSaved(): Promise<ApiAnswer<DatasetVersion[]>> {
+    const { api, clock, isAskedToPublish, warn } = this.#options;
+    const list = () => this.#ask(() => api.listDatasets(this.#datasetGroupId, { signal: this.#signal }));
+    const since = clock.monotonicMs();
+    let listed = await list();
+    const draft = listed.ok ? draftOf(listed.value) : undefined;
+    if (draft === undefined || !(await isAskedToPublish(this.#datasetGroupId, draft))) return listed;
+    while (listed.ok && draftOf(listed.value) === draft) {
+      if (clock.monotonicMs() - since > SAVE_PATIENCE_MS) {
+        await warn(
+          `dataset group ${this.#datasetGroupId}: the server was asked to publish draft ${draft}, and still shows it as a draft; rows are added to it`,
+        );
+        break;
+      }
+      await clock.sleep(SAVE_POLL_MS, this.#signal);
+      listed = await list();
+    }
+    return listed;
   }
 
   /** Rows in the draft before ours. Only while nothing of the group is in flight does it mean that. */

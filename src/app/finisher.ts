@@ -9,6 +9,8 @@ import type { Run, RunChange, Store } from "../core/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Feed, startFeed, storedRowKey } from "./feed.ts";
 import { PAGE_ROWS, rowPages } from "./row-pages.ts";
+import type { Publisher } from "./publish.ts";
+import { makePublishStep } from "./publish-step.ts";
 import type { Verifier } from "./verify.ts";
 import { makeRounds, rowsToSend } from "./verify-rounds.ts";
 
@@ -27,6 +29,8 @@ export interface FinisherOptions {
   errorsSince?: StatusCounts;
   /** How the server is asked before the run ends; undefined: it is not. */
   verifying?: { makeVerifier: (run: Run) => Verifier; clock: Clock };
+  /** How the run's drafts are published after that; undefined: they are not. */
+  publishing?: { makePublisher: (run: Run) => Publisher | undefined; clock: Clock };
   /** Told when the queue is out of reach: what it was asked for is then left to the next step. */
   onFault: (error: unknown) => void;
 }
@@ -37,7 +41,7 @@ export interface Finisher {
    * row has its result and the queue is gone. Safe to repeat, and to call from several processes.
    */
   step(): Promise<{ run: Run | undefined; over: boolean }>;
-  /** Whether a step has begun to ask the server, and the answer is still to come. */
+  /** Whether a step has begun to ask the server, to verify or to publish, and the answer is still to come. */
   isAsking(): boolean;
   /** How long until the server is asked about rows again that may still arrive; undefined while none are waited for. */
   waitingMs(): number | undefined;
@@ -54,8 +58,9 @@ export function makeFinisher(options: FinisherOptions): Finisher {
   let generation = Date.now() % 1_000_000;
   let quietSteps = 0;
   let feed: Feed | undefined;
-  const { onFault, verifying } = options;
+  const { onFault, verifying, publishing } = options;
   const rounds = verifying && makeRounds({ store, runId, onFault, ...verifying });
+  const publication = publishing && makePublishStep({ store, runId, onFault, ...publishing });
 
   const step = async () => {
     const run = await store.getRun(runId);
@@ -63,6 +68,7 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     if (!ACTIVE_STATES.includes(run.state)) {
       feed = undefined;
       await rounds?.close();
+      await publication?.close();
       return { run, over: await windDown(run) };
     }
     if (RUNNING_STATES.includes(run.state) && tooManyErrors(run.counts, options)) {
@@ -71,7 +77,8 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       return { run, over: false };
     }
     if (!run.sourceComplete) return { run, over: false };
-    if (run.state === "verifying" && rounds?.isAsking() !== true && rowsToSend(run) > 0) {
+    const isPublishing = publication?.isUnderWay() === true;
+    if (run.state === "verifying" && rounds?.isAsking() !== true && !isPublishing && rowsToSend(run) > 0) {
       await sendAgain(run);
       return { run, over: false };
     }
@@ -79,7 +86,9 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       await revive(run);
       return { run, over: false };
     }
-    if (rounds !== undefined && (await rounds.step(run)) !== "over") return { run, over: false };
+    if (rounds !== undefined && !isPublishing && (await rounds.step(run)) !== "over")
+      return { run, over: false };
+    if (publication !== undefined && !(await publication.step(run))) return { run, over: false };
     // The queue first: a run that is finished is looked at no more.
     if (!(await onQueue(() => queue.remove()))) return { run, over: false };
     await store.changeRun(runId, { state: "finished", finished: true }, ACTIVE_STATES);
@@ -158,10 +167,11 @@ export function makeFinisher(options: FinisherOptions): Finisher {
 
   return {
     step,
-    isAsking: () => rounds?.isAsking() === true,
+    isAsking: () => rounds?.isAsking() === true || publication?.isUnderWay() === true,
     waitingMs: () => rounds?.waitingMs(),
     close: async () => {
       await rounds?.close();
+      await publication?.close();
     },
   };
 }

@@ -9,6 +9,7 @@ import { startFeed } from "./feed.ts";
 import { makeFinisher, type FinisherOptions } from "./finisher.ts";
 import { isForced, produceForced } from "./forced-rows.ts";
 import type { Presence } from "./presence.ts";
+import type { Publisher } from "./publish.ts";
 import { type HeldRows, produce } from "./producer.ts";
 import { parseRunOptions } from "./run-options.ts";
 import type { Verifier } from "./verify.ts";
@@ -27,6 +28,8 @@ export interface ImportParts {
   startRunWorker(run: Run): Promise<RunWorker>;
   /** Undefined: runs end without asking the server. */
   makeVerifier?: (run: Run) => Verifier;
+  /** Undefined, itself or what it answers: nothing is published. */
+  makePublisher?: (run: Run) => Publisher | undefined;
   /** Whose process this is, a user's name and host: who decides where a decision is noted. */
   person: string;
   onFault: (error: unknown) => void;
@@ -96,11 +99,10 @@ export async function conductRun(
 
   const queue = queues.runQueue(runId);
   // The request's options may have been given anew; the store keeps those that the run was started with.
-  const { makeVerifier } = parts;
-  const verifying = makeVerifier && {
-    makeVerifier: (seen: Run) => makeVerifier({ ...seen, options: request.run.options }),
-    clock,
-  };
+  const { makeVerifier, makePublisher } = parts;
+  const asGiven = (seen: Run): Run => ({ ...seen, options: request.run.options });
+  const verifying = makeVerifier && { makeVerifier: (seen: Run) => makeVerifier(asGiven(seen)), clock };
+  const publishing = makePublisher && { makePublisher: (seen: Run) => makePublisher(asGiven(seen)), clock };
   const finisher = makeFinisher({
     store,
     queue,
@@ -109,6 +111,7 @@ export async function conductRun(
     maxErrors: request.maxErrors,
     ...(request.carriedOn === undefined ? {} : { errorsSince: request.carriedOn.counts }),
     ...(verifying === undefined ? {} : { verifying }),
+    ...(publishing === undefined ? {} : { publishing }),
     onFault: parts.onFault,
   });
   const reading = new AbortController();

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { SourceFacts } from "../core/source.ts";
 import { TraceloadError } from "../core/errors.ts";
+import { PUBLISH_WHEN } from "./publish-policy.ts";
 import { readingOptions, rerunSelection } from "./reading-options.ts";
 
 /** What becomes of rows whose outcome is not known, when all others have theirs. */
@@ -28,6 +29,9 @@ export const runOptions = z.object({
   maxErrors: z.object({ rows: z.number().optional(), percent: z.number().optional() }).optional(),
   onUnknown: z.enum(ON_UNKNOWN).default("verify"),
   onDraftChange: z.enum(ON_DRAFT_CHANGE).default("continue"),
+  /** When the drafts are published that rows were added to. */
+  publish: z.enum(PUBLISH_WHEN).default("never"),
+  publishWaitMs: z.number().nonnegative().default(120_000),
   /** Rows that earlier runs added are sent again. In a rerun: rows of a run that was told so, and may be there before. */
   force: z.boolean().default(false),
   /** Names the shared limiter: the API's origin and a fingerprint of the key. */

@@ -5,6 +5,7 @@ import type { Run, Store } from "../core/store.ts";
 import type { Queues, QueueWorker } from "../core/queue.ts";
 import { makeFinisher, type Finisher } from "./finisher.ts";
 import type { RunWorker } from "./import-run.ts";
+import type { Publisher } from "./publish.ts";
 import { parseRunOptions } from "./run-options.ts";
 import type { Verifier } from "./verify.ts";
 
@@ -15,6 +16,8 @@ export interface ServeParts {
   startRunWorker: (run: Run) => Promise<RunWorker>;
   /** Undefined: runs end without asking the server. */
   makeVerifier?: (run: Run) => Verifier;
+  /** Undefined, itself or what it answers: nothing is published. */
+  makePublisher?: (run: Run) => Publisher | undefined;
   /** Starts serving the control queue; `finishStep` answers whether the run is over. */
   startControlWorker: (finishStep: (runId: string) => Promise<boolean>) => Promise<QueueWorker>;
   /** The runs this process may serve: those of its own API origin and key. */
@@ -49,9 +52,11 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
     if (entry === undefined) {
       const queue = queues.runQueue(runId);
       const { maxErrors } = parseRunOptions(runId, run.options);
-      const { makeVerifier } = parts;
+      const { makeVerifier, makePublisher } = parts;
       const verifying = makeVerifier === undefined ? {} : { verifying: { makeVerifier, clock } };
-      const finisher = makeFinisher({ store, queue, runId, maxErrors, onFault, ...verifying });
+      const publishing = makePublisher === undefined ? {} : { publishing: { makePublisher, clock } };
+      const options = { store, queue, runId, maxErrors, onFault, ...verifying, ...publishing };
+      const finisher = makeFinisher(options);
       const close = async () => {
         await finisher.close();
         await queue.close();

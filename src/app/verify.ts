@@ -86,7 +86,8 @@ export function makeVerifier(parts: VerifierParts): Verifier {
     const same = before !== undefined && before.draftDatasetId === verdict.draftDatasetId;
     const landed = verdict.landed + (same ? before.landed : 0);
     const absent = verdict.absent + (same ? before.absent : 0);
-    await store.changeRun(runId, { verdict: { ...verdict, landed, absent } });
+    const publication = before?.publication === undefined ? {} : { publication: before.publication };
+    await store.changeRun(runId, { verdict: { ...verdict, landed, absent, ...publication } });
     if (verdict.kind === "other-writer") {
       const warning = `dataset group ${verdict.datasetGroupId}: ${verdict.reason ?? "another writer"}`;
       await store.changeRun(runId, { warning });
@@ -115,6 +116,13 @@ export function makeVerifier(parts: VerifierParts): Verifier {
       const settling = mayResend ? "settle" : "landed-only";
       const mode = onUnknown === "verify" ? settling : "look";
       let groups = await groupsOf(parts);
+      const seen = await store.getRun(runId);
+      if (seen?.counts.unknown === 0) {
+        // A draft whose publication was asked for was verified before that, and may be none any more.
+        const saved = seen.verdicts.filter(({ publication }) => publication?.askedAt !== undefined);
+        const leftAlone = new Set(saved.map(({ datasetGroupId }) => datasetGroupId));
+        groups = groups.filter((group) => !leftAlone.has(group));
+      }
       while (groups.length > 0) {
         const waiting: { datasetGroupId: number; dueMs: number }[] = [];
         for (const datasetGroupId of groups) {

@@ -23,6 +23,11 @@ export const COMMANDS: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import("./commands/verify.ts")).verifyCommand,
   },
   {
+    usage: "publish <run>",
+    describe: "publish the drafts that a finished run added to",
+    load: async () => (await import("./commands/publish.ts")).publishCommand,
+  },
+  {
     usage: "status [run]",
     describe: "show the runs of a store, or one run",
     load: async () => (await import("./commands/status.ts")).statusCommand,

@@ -26,6 +26,7 @@ export const SENDING_SETTINGS = [
   "grace",
   "onUnknown",
   "onDraftChange",
+  "publish",
 ] as const satisfies SettingName[];
 
 /** Hidden flags of commands that send rows: times that are set to seconds in tests. */
@@ -37,6 +38,7 @@ export const PROTOCOL_SETTINGS = [
   "sweepInterval",
   "retryBase",
   "retryCap",
+  "publishWait",
 ] as const satisfies SettingName[];
 
 const GROUP_TITLES = {

@@ -44,6 +44,7 @@ export function writeRunReport(session: Session, input: RunReportInput): Promise
           state: run.state,
           counts: tally.counts,
           halt: run.halt,
+          unpublished: isUnpublished(run),
           reportDir,
           importArguments,
           globalArguments: globalArguments(session),
@@ -57,6 +58,10 @@ export function writeRunReport(session: Session, input: RunReportInput): Promise
         allowEmpty: session.loaded.settings.allowEmpty,
       }),
   });
+}
+
+function isUnpublished({ verdicts }: Run): boolean {
+  return verdicts.some(({ publication }) => publication !== undefined && publication.state !== "published");
 }
 
 /** The summary on standard output: for a person, or as one JSON object. */

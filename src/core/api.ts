@@ -40,7 +40,7 @@ export type ApiFailureKind =
   | "server_error"
   | "unreachable";
 
-/** Answers of the reads (and of create-draft) are values: the caller decides what a failure means. */
+/** Answers of the reads (and of create-draft and save-draft) are values: the caller decides what a failure means. */
 export type ApiAnswer<T> =
   | { ok: true; status: number; value: T }
   | {
@@ -72,6 +72,12 @@ export interface Api {
     request: { datasetGroupId: number; sourceDatasetId: number | undefined },
     call?: ApiCall,
   ): Promise<ApiAnswer<{ draftDatasetId: number }>>;
+  /**
+   * `POST .../save-draft`: asks for the group's draft, whichever it is by then, to be published; that happens some time
+   * after the answer (202), which names the draft. Without a draft it is the failure `not_found`. Not repeatable where
+   * the answer is lost: the listing tells what became of the draft.
+   */
+  saveDraft(datasetGroupId: number, call?: ApiCall): Promise<ApiAnswer<{ draftDatasetId: number }>>;
   /** `total` of `GET /api/public/v2/datasets/{id}/rows?per_page=1`. */
   countRows(datasetId: number, call?: ApiCall): Promise<ApiAnswer<number>>;
   /**

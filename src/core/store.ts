@@ -68,6 +68,26 @@ export interface Verdict {
   absent: number;
   /** On the store's clock. */
   at: number;
+  /** What became of the draft's publication, if the run was to see to it. */
+  publication?: Publication;
+}
+
+/** How far the publication of a group's draft has come. */
+export interface Publication {
+  /**
+   * - `asked`: save-draft was sent, or is about to be; the draft has no version number yet.
+   * - `published`: it has one.
+   * - `refused`: it was not asked for: the run's policy, or what else there is in the group, forbade it.
+   * - `failed`: it could not be asked for, or the draft is not there any more.
+   */
+  state: "asked" | "published" | "refused" | "failed";
+  draftDatasetId?: number;
+  /** Set when it is published. */
+  versionNumber?: number;
+  /** A sentence for people, unless it is published. */
+  reason?: string;
+  /** When save-draft was last sent, on the store's clock: written before it leaves. */
+  askedAt?: number;
 }
 
 export interface Run extends Omit<NewRun, "owner" | "parent"> {

@@ -1,4 +1,4 @@
-/** The API over HTTP: addresses, headers and bodies of the five calls. How they travel is exchange.ts's. */
+/** The API over HTTP: addresses, headers and bodies of the six calls. How they travel is exchange.ts's. */
 import type { Api, ApiAnswer, ApiCall, DatasetVersion } from "../core/api.ts";
 import type { AttemptSignal } from "../core/outcome.ts";
 import type { z } from "zod";
@@ -7,7 +7,7 @@ import { readEndpoint } from "./endpoint.ts";
 import { exchange, type ExchangeRequest } from "./exchange.ts";
 import { createLanes, DEFAULT_KEEP_ALIVE_MS } from "./lanes.ts";
 import { readAnswer } from "./read-answer.ts";
-import { createdDraft, datasetPage, foundRows, rowCount } from "./wire-shapes.ts";
+import { createdDraft, datasetPage, foundRows, rowCount, savedDraft } from "./wire-shapes.ts";
 
 export interface ApiOptions {
   /** `https://host`, with or without a path before the API's own. */
@@ -137,6 +137,12 @@ export function createApi(options: ApiOptions): Api {
     async createDraft({ datasetGroupId, sourceDatasetId }, call) {
       const body = { dataset_group_id: datasetGroupId, source_dataset_id: sourceDatasetId };
       const answer = await read({ path: "/dataset-versions/create-draft", body }, createdDraft, call);
+      return answer.ok ? { ...answer, value: { draftDatasetId: answer.value.draft_dataset_id } } : answer;
+    },
+
+    async saveDraft(datasetGroupId, call) {
+      const body = { dataset_group_id: datasetGroupId };
+      const answer = await read({ path: "/dataset-versions/save-draft", body }, savedDraft, call);
       return answer.ok ? { ...answer, value: { draftDatasetId: answer.value.draft_dataset_id } } : answer;
     },
 

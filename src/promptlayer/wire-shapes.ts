@@ -25,3 +25,5 @@ export const foundRows = z.object({
 });
 
 export const createdDraft = z.object({ draft_dataset_id: id });
+
+export const savedDraft = z.object({ draft_dataset_id: id });

@@ -1,5 +1,5 @@
 /** What a summary says of each draft: how many rows went in, and what asking the server about it came to. */
-import type { Verdict } from "../core/store.ts";
+import type { Publication, Verdict } from "../core/store.ts";
 import { isoTime } from "./columns.ts";
 import type { ReportTally } from "./tally.ts";
 
@@ -20,6 +20,17 @@ export interface VerdictFigures {
   at: string;
 }
 
+/** What became of a draft that the run was to publish. */
+export interface DraftPublication {
+  state: Publication["state"];
+  /** The version that the draft became; `null` unless it is published. */
+  versionNumber: number | null;
+  /** Why it is not published; `null` if it is. */
+  reason: string | null;
+  /** When the server was asked for it, ISO 8601, UTC; `null`: it was not, or somebody else published it. */
+  askedAt: string | null;
+}
+
 export interface SummaryDraft {
   datasetGroupId: number;
   /** `null`: no row of the group is known to be in a draft. */
@@ -31,6 +42,8 @@ export interface SummaryDraft {
   reason: string | null;
   /** `null`: the server was not asked. */
   figures: VerdictFigures | null;
+  /** `null`: it was not to be published. */
+  publication: DraftPublication | null;
 }
 
 /** A line for each draft that rows of the run went to, and for each group whose rows are all unknown. */
@@ -38,8 +51,9 @@ export function draftsOf(tally: ReportTally, verdicts: readonly Verdict[]): Summ
   const byGroup = new Map(verdicts.map((verdict) => [verdict.datasetGroupId, verdict]));
   return tally.drafts.map(({ datasetGroupId, draftDatasetId, rows }) => {
     const group = Number(datasetGroupId);
-    const draft = { datasetGroupId: group, draftDatasetId: draftDatasetId ?? null, rows };
     const verdict = byGroup.get(group);
+    const publication = publicationOf(verdict?.publication, draftDatasetId);
+    const draft = { datasetGroupId: group, draftDatasetId: draftDatasetId ?? null, rows, publication };
     if (verdict === undefined) return { ...draft, ...unasked(tally.hasUnknown(datasetGroupId)) };
     if (draftDatasetId !== undefined && draftDatasetId !== verdict.draftDatasetId) {
       return {
@@ -51,6 +65,34 @@ export function draftsOf(tally: ReportTally, verdicts: readonly Verdict[]): Summ
     }
     return { ...draft, verdict: verdict.kind, reason: verdict.reason ?? null, figures: figuresOf(verdict) };
   });
+}
+
+function publicationOf(
+  publication: Publication | undefined,
+  draftDatasetId: number | undefined,
+): DraftPublication | null {
+  if (publication === undefined) return null;
+  // Of a draft that is not the group's any more, nothing was asked.
+  if (publication.draftDatasetId !== undefined && publication.draftDatasetId !== draftDatasetId) return null;
+  const { state, versionNumber, reason, askedAt } = publication;
+  return {
+    state,
+    versionNumber: versionNumber ?? null,
+    reason: reason ?? null,
+    askedAt: isoTime(askedAt),
+  };
+}
+
+/** In words, where a draft that was to be published is none yet; undefined: it is, or was not to be. */
+export function unpublishedText({
+  datasetGroupId,
+  draftDatasetId,
+  publication,
+}: SummaryDraft): string | undefined {
+  if (publication === null || publication.state === "published") return undefined;
+  const draft = draftDatasetId === null ? "its draft" : `draft ${draftDatasetId}`;
+  const what = publication.state === "asked" ? "is not published yet" : "was not published";
+  return `dataset group ${datasetGroupId}: ${draft} ${what}: ${publication.reason ?? publication.state}`;
 }
 
 function unasked(hasUnknown: boolean): Pick<SummaryDraft, "verdict" | "reason" | "figures"> {

@@ -7,6 +7,8 @@ export interface NextInput {
   state: RunState;
   counts: Readonly<Record<RowStatus, number>>;
   halt: { code: string; message: string } | undefined;
+  /** Whether a draft of the run was to be published, and is not. */
+  unpublished?: boolean | undefined;
   /** The run's own report directory; undefined when no report could be written. */
   reportDir: string | undefined;
   /** The arguments of the import that was a dry run, without `--dry-run`; undefined when not known. */
@@ -52,6 +54,11 @@ function commands(input: NextInput): string[] {
   // What could not be read has to be mended first, and then comes as any file does.
   if (counts.invalid > 0 && input.reportDir !== undefined) {
     next.push(shellCommand(["import", `${input.reportDir}/failed.csv`, ...(input.importFlags ?? globals)]));
+  }
+  if (input.unpublished === true && state === "finished") {
+    // Where rows can still be mended, that comes first; else only a person's word is left.
+    const clean = counts.unknown + left + counts.invalid === 0;
+    next.push(shellCommand(["publish", runId, ...(clean ? [] : ["--force"]), ...flags]));
   }
   if (input.reportDir === undefined) next.push(shellCommand(["report", runId, ...globals]));
   return next.filter((command) => command !== undefined);

@@ -3,7 +3,7 @@ import { ROW_STATUSES } from "../core/status.ts";
 import type { RowStatus, RunState } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import { isoTime } from "./columns.ts";
-import { draftsOf, type SummaryDraft } from "./draft-verdicts.ts";
+import { draftsOf, type SummaryDraft, unpublishedText } from "./draft-verdicts.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import type { ErrorGroup, ReportTally } from "./tally.ts";
 
@@ -79,6 +79,7 @@ export function buildSummary(input: SummaryInput): RunSummary {
   const { run, tally } = input;
   const { planned, ...counts } = tally.counts;
   const endMs = run.finishedAt ?? input.nowMs;
+  const drafts = draftsOf(tally, run.verdicts ?? []);
   return {
     runId: run.runId,
     parent: run.parent ?? null,
@@ -92,9 +93,9 @@ export function buildSummary(input: SummaryInput): RunSummary {
     }),
     counts: { read: tally.rows, ...counts, ...(input.dryRun ? { planned } : {}) },
     sourceComplete: run.sourceComplete,
-    drafts: draftsOf(tally, run.verdicts ?? []),
+    drafts,
     errors: errorsOf(run, tally),
-    warnings: warningsOf(run, tally),
+    warnings: [...warningsOf(run, tally), ...drafts.flatMap((draft) => unpublishedText(draft) ?? [])],
     rate: {
       limitPerSecond: input.rate.limitPerSecond ?? null,
       achievedPerSecond: input.rate.achievedPerSecond ?? null,

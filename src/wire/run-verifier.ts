@@ -1,10 +1,12 @@
-/** Puts together the asking about one run's unknown rows: its own gate at the run's rate, and the group locks. */
+/** Puts together the asking about one run's rows at its end, and the publishing after it: at the run's rate, behind the group locks. */
 import type { GroupLocks } from "../app/group-locks.ts";
 import type { Presence } from "../app/presence.ts";
+import { makePublisher, type Publisher } from "../app/publish.ts";
+import type { PublishPolicy } from "../app/publish-policy.ts";
 import { makeRateGate } from "../app/rate-gate.ts";
-import { parseRunOptions } from "../app/run-options.ts";
+import { parseRunOptions, type RunOptions } from "../app/run-options.ts";
 import { makeVerifier, type Verifier } from "../app/verify.ts";
-import { makeAsk } from "../app/verify-asking.ts";
+import { type Ask, makeAsk } from "../app/verify-asking.ts";
 import type { Api } from "../core/api.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Run, Store } from "../core/store.ts";
@@ -19,18 +21,40 @@ export interface RunVerifierParts {
 
 /** `onUnknown` stands in for what the run was started with. */
 export function makeRunVerifier(
-  { store, api, presence, locks, clock }: RunVerifierParts,
+  parts: RunVerifierParts,
   run: Run,
-  change: Partial<Pick<ReturnType<typeof parseRunOptions>, "onUnknown">> = {},
+  change: Partial<Pick<RunOptions, "onUnknown">> = {},
 ): Verifier {
-  const { limiter, ratePerSecond, retryBaseMs, retryCapMs, ...options } = parseRunOptions(
-    run.runId,
-    run.options,
-  );
+  const { store, api, locks, clock } = parts;
+  const options = parseRunOptions(run.runId, run.options);
   const onUnknown = change.onUnknown ?? options.onUnknown;
-  const sender = `${presence.owner()}/${run.seq}/verify`;
+  const { ask } = makeAsking(parts, { run, options, name: "verify" });
+  return makeVerifier({ store, api, ask, locks, clock, run, onUnknown });
+}
+
+/** `policy` stands in for what the run was started with. Undefined: nothing of the run is to be published. */
+export function makeRunPublisher(
+  parts: RunVerifierParts,
+  run: Run,
+  policy?: PublishPolicy,
+): Publisher | undefined {
+  const { store, api, locks, clock } = parts;
+  const options = parseRunOptions(run.runId, run.options);
+  const chosen = policy ?? { when: options.publish, force: false };
+  if (chosen.when === "never") return undefined;
+  const { ask, takeSlot } = makeAsking(parts, { run, options, name: "publish" });
+  const { limiter, publishWaitMs: waitMs } = options;
+  return makePublisher({ store, api, ask, takeSlot, limiter, locks, clock, waitMs, run, policy: chosen });
+}
+
+/** Questions at the run's rate, under a sender's name of their own. */
+function makeAsking(
+  { store, presence, clock }: RunVerifierParts,
+  { run, options, name }: { run: Run; options: RunOptions; name: string },
+): { ask: Ask; takeSlot: (signal: AbortSignal) => Promise<void> } {
+  const { limiter, ratePerSecond, retryBaseMs, retryCapMs } = options;
+  const sender = `${presence.owner()}/${run.seq}/${name}`;
   const gate = makeRateGate({ store, limiter, sender, ratePerSecond, clock });
   const takeSlot = (signal: AbortSignal) => gate.take(signal);
-  const ask = makeAsk({ store, clock, limiter, takeSlot, retryBaseMs, retryCapMs });
-  return makeVerifier({ store, api, ask, locks, clock, run, onUnknown });
+  return { ask: makeAsk({ store, clock, limiter, takeSlot, retryBaseMs, retryCapMs }), takeSlot };
 }

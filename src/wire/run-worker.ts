@@ -6,6 +6,7 @@ import { makeGroupBreaker } from "../app/group-breaker.ts";
 import type { RunWorker } from "../app/import-run.ts";
 import { startPacer, type Pacer } from "../app/pacer.ts";
 import type { Presence } from "../app/presence.ts";
+import { isAskedToPublish } from "../app/publish-others.ts";
 import { makePlaces } from "../app/places.ts";
 import { makeRateGate, type RateGate } from "../app/rate-gate.ts";
 import { type OnDraftChange, parseRunOptions } from "../app/run-options.ts";
@@ -126,6 +127,8 @@ export async function startRunWorker(parts: RunWorkerParts, run: Run): Promise<O
       const change = haltFor(options.onDraftChange, warning);
       if (change !== undefined) await store.changeRun(run.runId, change, RUNNING_STATES);
     },
+    isAskedToPublish: (datasetGroupId, draftDatasetId) =>
+      isAskedToPublish(store, { origin: run.origin, datasetGroupId, draftDatasetId }),
   });
   let inFlight = 0;
   const counted: Pick<Api, "addTrace"> = {

@@ -175,6 +175,20 @@ describe("drafts", () => {
     expect(sandbox.record.rows()[0]?.draftDatasetId).toBe(draftId);
   });
 
+  test("are published some time after that was asked for, and only where there is one", async () => {
+    const { api } = await openSandbox({ seedRows: 3 });
+    expect(await api.saveDraft(42)).toMatchObject({ ok: false, kind: "not_found" });
+    const outcome = await add(api);
+    const draftId = outcome.kind === "added" ? outcome.draftDatasetId : 0;
+    expect(await api.saveDraft(42)).toEqual({ ok: true, status: 202, value: { draftDatasetId: draftId } });
+    const versionOf = async () => {
+      const listed = await api.listDatasets(42);
+      return listed.ok ? listed.value.find(({ id }) => id === draftId)?.versionNumber : undefined;
+    };
+    expect(await versionOf()).toBe(-1);
+    await expect.poll(versionOf).toBe(2);
+  });
+
   test("are searched by the text of their cells, and show their IDs or not", async () => {
     const { api } = await openSandbox({ seedRows: 2 });
     const outcome = await add(api, { traceId: "trace-9", spanId: "span-9 & more" });

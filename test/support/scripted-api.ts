@@ -23,6 +23,7 @@ export interface ScriptedApi extends Api {
     datasetGroupId: number;
     sourceDatasetId: number | undefined;
   }) => Reply<ApiAnswer<{ draftDatasetId: number }>>;
+  onSaveDraft: (datasetGroupId: number) => Reply<ApiAnswer<{ draftDatasetId: number }>>;
   onCountRows: (datasetId: number) => Reply<ApiAnswer<number>>;
   onFindRows: (datasetId: number, text: string) => Reply<ApiAnswer<FoundRows>>;
 }
@@ -38,6 +39,7 @@ export function scriptedApi(): ScriptedApi {
     onAddTrace: (row) => added(row),
     onListDatasets: (group) => ok([{ id: DRAFT_ID, datasetGroupId: group ?? 42, versionNumber: -1 }]),
     onCreateDraft: () => failure("server_error"),
+    onSaveDraft: () => ok({ draftDatasetId: DRAFT_ID }, 202),
     onCountRows: () => ok(0),
     onFindRows: () => ok({ columns: [], rows: [], complete: true }),
     addTrace: async (row, options) => {
@@ -55,6 +57,10 @@ export function scriptedApi(): ScriptedApi {
     createDraft: async (request) => {
       calls.push(`create ${request.datasetGroupId} from ${request.sourceDatasetId}`);
       return api.onCreateDraft(request);
+    },
+    saveDraft: async (group) => {
+      calls.push(`save ${group}`);
+      return api.onSaveDraft(group);
     },
     countRows: async (dataset) => {
       calls.push(`count ${dataset}`);

@@ -32,6 +32,7 @@ async function scene(change: Partial<DraftsOptions> & { wrap?: (store: Store) =>
   let slots = 0;
   const openerOf = (lease: LeaseId, beside: Partial<DraftsOptions> = {}) =>
     makeDrafts({
+      isAskedToPublish: async () => false,
       store,
       api,
       clock,
@@ -415,5 +416,44 @@ describe("two processes", () => {
     await clock.advanceUntil(second);
     expect(await group()).toMatchObject({ baseline: 0 });
     expect(api.calls).toEqual(["list 42", "count 501"]);
+  });
+});
+
+describe("a draft that traceload asked to be published", () => {
+  test("is waited for until it is a version, and the group gets another one", async () => {
+    const { api, prepare, group, warnings } = await scene({ isAskedToPublish: async (_, id) => id === 501 });
+    let lists = 0;
+    api.onListDatasets = () => {
+      lists += 1;
+      if (lists < 4) return ok([...PUBLISHED, DRAFT]);
+      const published = [...PUBLISHED, { ...DRAFT, versionNumber: 3 }];
+      return ok(lists === 4 ? published : [...published, { ...DRAFT, id: 502 }]);
+    };
+    api.onCreateDraft = () => ok({ draftDatasetId: 502 }, 202);
+    await prepare();
+    expect(api.calls).toContain("create 42 from 501");
+    expect([(await group()).draftDatasetId, warnings]).toEqual([502, []]);
+  });
+
+  test("and stays a draft, is taken after a while, with a warning", async () => {
+    const { prepare, group, warnings, clock } = await scene({ isAskedToPublish: async () => true });
+    await prepare();
+    expect(clock.monotonicMs()).toBeGreaterThan(60_000);
+    expect((await group()).draftDatasetId).toBe(501);
+    expect(warnings).toEqual([expect.stringContaining("still shows it as a draft")]);
+  });
+
+  test("is left without a word when rows land in the next one", async () => {
+    const { drafts, prepare, api, clock, stop, changes, group } = await scene({
+      isAskedToPublish: async (_, id) => id === 501 && api.calls.length > 2,
+    });
+    await prepare();
+    api.onListDatasets = () =>
+      ok([
+        { ...DRAFT, versionNumber: 3 },
+        { ...DRAFT, id: 502 },
+      ]);
+    await clock.advanceUntil(drafts.saw(42, 502, stop.signal));
+    expect([(await group()).draftDatasetId, changes]).toEqual([502, []]);
   });
 });

@@ -103,6 +103,8 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   retryBase: ["0s", 0, ["0"]],
   retryCap: ["1ms", 1, ["1"]],
   highWater: ["10", 10, ["0"]],
+  publish: ["if-clean", "if-clean", ["yes", "sometimes"]],
+  publishWait: ["5s", 5_000, ["5"]],
   retention: ["365d", 31_536_000_000, ["30"]],
   sandboxRecord: ["record.ndjson", "record.ndjson", []],
 };

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ROW_STATUSES, zeroCounts } from "../../src/core/status.ts";
 import type { RowStatus } from "../../src/core/status.ts";
-import type { Verdict } from "../../src/core/store.ts";
+import type { Publication, Verdict } from "../../src/core/store.ts";
 import { exitCodeOf } from "../../src/report/exit-code.ts";
 import type { RunEnd } from "../../src/report/exit-code.ts";
 import { nextCommands } from "../../src/report/next-commands.ts";
@@ -75,6 +75,7 @@ test("a summary has the fields of the documented shape, with null for what is no
           "datasetGroupId": 42,
           "draftDatasetId": 501,
           "figures": null,
+          "publication": null,
           "reason": "unknown rows are held",
           "rows": 1,
           "verdict": "not-checked",
@@ -177,7 +178,7 @@ test("a group whose draft changed in the middle has a line for each, and the ver
     ),
     { verdicts: [verdict] },
   );
-  const unasked = { verdict: "not-checked", figures: null };
+  const unasked = { verdict: "not-checked", figures: null, publication: null };
   expect(drafts).toEqual([
     {
       datasetGroupId: 42,
@@ -193,6 +194,7 @@ test("a group whose draft changed in the middle has a line for each, and the ver
       verdict: "other-writer",
       reason: "the draft holds 3 rows more",
       figures,
+      publication: null,
     },
     { datasetGroupId: 43, draftDatasetId: 600, rows: 1, ...unasked, reason: null },
     { datasetGroupId: 44, draftDatasetId: null, rows: 0, ...unasked, reason: "unknown rows are held" },
@@ -296,6 +298,16 @@ describe("the next commands", () => {
     expect(next({ unprocessed: 1 })).toEqual(["traceload rerun r1"]);
   });
 
+  test("of a draft that is not published publish it, when no row is left to be mended, else at a person's word", () => {
+    const unpublished = true;
+    expect(next({ added: 1 }, { unpublished })).toEqual(["traceload publish r1"]);
+    expect(next({ added: 1, failed: 1 }, { unpublished })).toEqual([
+      "traceload rerun r1",
+      "traceload publish r1 --force",
+    ]);
+    expect(next({ unprocessed: 1 }, { unpublished, state: "paused" })).toEqual(["traceload resume r1"]);
+  });
+
   test("of rows that could not be read import their file, once it is mended", () => {
     expect(next({ invalid: 1, rejected: 1 }, { importFlags: ["-g", "my group"] })).toEqual([
       "traceload rerun r1",
@@ -334,5 +346,32 @@ describe("the next commands", () => {
       "traceload rerun r1",
       "traceload report r1",
     ]);
+  });
+});
+
+describe("a draft that was to be published", () => {
+  const published = { draftDatasetId: 502, askedAt: Date.UTC(2026, 0, 1) } as const;
+  const draftOf = (publication: Publication) =>
+    summaryOf(tallyOf(addedRow(1, { draftDatasetId: 502 })), { verdicts: [{ ...verdict, publication }] });
+
+  test("has the version number that it became", () => {
+    const { drafts, warnings } = draftOf({ ...published, state: "published", versionNumber: 7 });
+    expect(drafts[0]?.publication).toEqual({
+      state: "published",
+      versionNumber: 7,
+      reason: null,
+      askedAt: "2026-01-01T00:00:00.000Z",
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  test("and is not, is a warning that says why", () => {
+    const { drafts, warnings } = draftOf({
+      draftDatasetId: 502,
+      state: "refused",
+      reason: "rows are unknown",
+    });
+    expect(drafts[0]?.publication).toMatchObject({ state: "refused", versionNumber: null, askedAt: null });
+    expect(warnings).toEqual(["dataset group 42: draft 502 was not published: rows are unknown"]);
   });
 });

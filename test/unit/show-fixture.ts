@@ -54,6 +54,7 @@ export function draft(change: Partial<SummaryDraft> = {}): SummaryDraft {
       absent: 0,
       at: "2026-07-21T10:00:50.000Z",
     },
+    publication: null,
     ...change,
   };
 }

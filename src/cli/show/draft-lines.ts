@@ -4,7 +4,7 @@ import { visible } from "./escape.ts";
 import { formatCount, formatRows } from "./human.ts";
 import type { Colors } from "./status-style.ts";
 
-/** Two lines a draft: the rows, and the verdict with its figures. */
+/** Two lines a draft: the rows, and the verdict with its figures; a third where it is a version now. */
 export function draftTexts(draft: SummaryDraft, colors: Colors): string[] {
   const group = `dataset group ${draft.datasetGroupId}`;
   const where =
@@ -17,7 +17,11 @@ export function draftTexts(draft: SummaryDraft, colors: Colors): string[] {
     draft.reason === null ? "" : visible(draft.reason),
   ];
   const said = details.filter((text) => text !== "").join("; ");
-  return [where, `  ${verdictText(draft, colors)}${said === "" ? "" : `: ${said}`}`];
+  return [
+    where,
+    `  ${verdictText(draft, colors)}${said === "" ? "" : `: ${said}`}`,
+    ...publishedText(draft, colors),
+  ];
 }
 
 function verdictText({ verdict }: SummaryDraft, colors: Colors): string {
@@ -33,6 +37,12 @@ function verdictText({ verdict }: SummaryDraft, colors: Colors): string {
     default:
       return verdict satisfies never;
   }
+}
+
+/** One that was to be published, and is not, stands among the warnings. */
+function publishedText({ publication }: SummaryDraft, colors: Colors): string[] {
+  if (publication?.state !== "published") return [];
+  return [`  ${colors.green("published")} as version ${publication.versionNumber}`];
 }
 
 function figuresText({ figures }: SummaryDraft): string {
