@@ -6,6 +6,7 @@
 import { SOURCE_FORMATS } from "../src/core/source.ts";
 import { z } from "zod";
 import { baseUrl } from "./base-url.ts";
+import { conditions, fieldMap } from "./reading.ts";
 import {
   ageMs,
   byteSize,
@@ -100,6 +101,18 @@ export const SETTINGS = {
   traceColumn: setting("input", text, "column of the trace ID: a header name, or a number from 1"),
   spanColumn: setting("input", text, "column of the span ID"),
   groupColumn: setting("input", text, "column of the dataset group"),
+  map: setting(
+    "input",
+    fieldMap,
+    "where an ID stands that no name tells: trace_id=attributes.tid, span_id=…, dataset_group_id=…; repeatable",
+    { many: true },
+  ),
+  where: setting(
+    "input",
+    conditions,
+    "take only records with FIELD=VALUE, or != < > <= >= ~ (a pattern); repeatable: all must hold",
+    { many: true },
+  ),
   unit: setting(
     "input",
     oneOf("auto", "trace", "span"),
@@ -281,6 +294,8 @@ type Optional =
   | "traceColumn"
   | "spanColumn"
   | "groupColumn"
+  | "map"
+  | "where"
   | "limit"
   | "from"
   | "query"

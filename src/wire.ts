@@ -455,12 +455,14 @@ function sendingOptions(settings: Settings, target: Address): Omit<RunOptions, "
 
 export function sourceOptions(settings: Settings): SourceOptions {
   const { format, traceColumn, spanColumn, groupColumn, unit, rootOnly, padIds, skip, limit } = settings;
-  const { datasetGroup: datasetGroupId } = settings;
+  const { datasetGroup: datasetGroupId, map, where } = settings;
   return {
     format,
     traceColumn,
     spanColumn,
     groupColumn,
+    map,
+    where,
     unit,
     rootOnly,
     padIds,

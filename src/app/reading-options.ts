@@ -38,6 +38,10 @@ const mapping = z.object({
   traceColumn: z.string().optional(),
   spanColumn: z.string().optional(),
   groupColumn: z.string().optional(),
+  map: z
+    .object({ trace: z.string().optional(), span: z.string().optional(), group: z.string().optional() })
+    .optional(),
+  where: z.array(z.string()).optional(),
   unit: z.enum(["auto", "trace", "span"]),
   rootOnly: z.boolean().default(false),
   padIds: z.boolean().default(false),

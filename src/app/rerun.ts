@@ -76,6 +76,7 @@ export function rowsOfRun(parts: RerunParts, request: RerunRequest): OpenedSourc
     names: parent.sources,
     facts: [],
     plan: async () => [],
+    seen: () => [],
     readShare: () => undefined,
     async *rows(signal) {
       for await (const rows of selectRows(store, request)) {

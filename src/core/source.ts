@@ -59,6 +59,10 @@ export interface SourceOptions {
   rootOnly: boolean;
   /** Hex IDs that are too short get their zeros back. */
   padIds: boolean;
+  /** Where IDs stand that no name tells: a path (`field-path.ts`), or a table's column as above. */
+  map?: FieldMap | undefined;
+  /** Records are taken only where all of these hold (`condition.ts`). */
+  where?: readonly string[] | undefined;
   /** For rows that name no group of their own. */
   datasetGroupId: number | undefined;
   /** Records to leave out at the start of each source, and the most rows to read in all. */
@@ -95,6 +99,12 @@ export interface RemoteOptions {
   timeoutMs: number;
 }
 
+export interface FieldMap {
+  trace?: string | undefined;
+  span?: string | undefined;
+  group?: string | undefined;
+}
+
 export interface OpenedSources {
   /** In order; `-` is standard input. Globs are expanded, directories refused. Of addresses, what may be shown. */
   readonly names: string[];
@@ -109,24 +119,39 @@ export interface OpenedSources {
    */
   rows(signal: AbortSignal): AsyncIterable<SourceRow[]>;
   /**
-   * Looks at all sources before their rows are read; where rows are distinct traces or spans, it reads them once for
-   * that. Throws what reading throws. Once: a second call answers the same.
+   * Looks at all sources before their rows are read; where rows are distinct traces or spans, or chosen by a path or a
+   * condition, it reads them once for that. Throws what reading throws, and `source_columns` for a path or field that
+   * is in no record. Once: a second call answers the same.
    */
   plan(signal: AbortSignal): Promise<SourcePlan[]>;
+  /** What is known by now: what `plan` answered, and what was seen of the sources whose rows were read since. */
+  seen(): SourcePlan[];
   /** How much of all sources' bytes was read, 0 to 1; undefined when a size is not known. For estimates only. */
   readShare(): number | undefined;
 }
 
-/** What is known of a source before its rows are read. */
+/** What is known of a source; some of it only when its records were read. */
 export interface SourcePlan {
   /** As in `OpenedSources.names`. */
   name: string;
   /** The format as people call it. */
   format: string;
+  /** As typed after `--format`. */
+  formatName: string;
+  /** Why it is taken for that: a sentence's part. */
+  reason: string;
   /** What a row of it is. */
   unit: "line" | "trace" | "span";
+  /** Which column or key gave the IDs; undefined: none did, or the format says by itself where they stand. */
+  columns: Readonly<Record<"trace" | "span" | "group", string | undefined>>;
+  /** Read so far, those included that hold no row that can be sent. */
+  records: number;
+  /** Records that a condition left out, the first that did not hold; `lacking`: those of them without the field. */
+  leftOut: { condition: string; records: number; lacking: number }[];
   /** Of exports whose records are spans; undefined where it was not counted. Each trace and span counts once, in the source that has it first. */
   distinct: { spans: number; traces: number } | undefined;
+  /** Records that name a trace and span which an earlier one named; undefined where it was not counted. */
+  repeated: number | undefined;
   /** What stands in it and holds no row: "log batches", and how many. */
   passedOver: { what: string; count: number }[];
   /** What a person should know: that it is one page of several. */

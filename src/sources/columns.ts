@@ -73,7 +73,7 @@ export function namesIdentity(name: string): boolean {
   );
 }
 
-function quoted(names: readonly string[]): string {
+export function quoted(names: readonly string[]): string {
   const shown = names.slice(0, 20).map((name) => JSON.stringify(name));
   return names.length > 20 ? `${shown.join(", ")} and ${names.length - 20} more` : shown.join(", ");
 }
@@ -115,16 +115,20 @@ export function noColumn(
   );
 }
 
-function ambiguous(source: string, field: IdentityField, names: readonly string[]): TraceloadError {
-  const flag = FIELD_FLAGS[field];
+/** `flag`: what is typed before the name. */
+function ambiguous(source: string, what: string, flag: string, names: readonly string[]): TraceloadError {
   const [first = ""] = names;
   const same = names.every((name) => name === first);
   return columnsError(
-    `${source} has more than one column that could hold ${FIELD_NAMES[field]}s: ${quoted(names)}`,
+    `${source} has more than one column that could ${what}: ${quoted(names)}`,
     same
-      ? `Say which by its number, counted from 1: ${flag} N`
-      : `Say which: ${names.map((name) => `${flag} ${/^[\w.-]+$/.test(name) ? name : JSON.stringify(name)}`).join(" or ")}`,
+      ? `Say which by its number, counted from 1: ${flag}N`
+      : `Say which: ${names.map((name) => `${flag}${/^[\w.-]+$/.test(name) ? name : JSON.stringify(name)}`).join(" or ")}`,
   );
+}
+
+function holding(field: IdentityField): string {
+  return `hold ${FIELD_NAMES[field]}s`;
 }
 
 /**
@@ -139,11 +143,8 @@ export function findColumn(
   for (const known of [ALIASES[field].plain, ALIASES[field].vague]) {
     const found = names.flatMap((name, index) => (known.has(foldName(name)) ? [index] : []));
     if (found.length > 1) {
-      throw ambiguous(
-        source,
-        field,
-        found.map((index) => names[index] ?? ""),
-      );
+      const them = found.map((index) => names[index] ?? "");
+      throw ambiguous(source, holding(field), `${FIELD_FLAGS[field]} `, them);
     }
     if (found.length === 1) return found[0];
   }
@@ -155,23 +156,29 @@ export function columnNumber(choice: string): number | undefined {
   return /^[1-9][0-9]{0,4}$/.test(choice) ? Number(choice) : undefined;
 }
 
-/** The index of the column that the user chose: by its exact name, its folded name, or its number. */
-export function chosenColumn(
+export interface NamedColumn {
+  /** As the user typed it: its exact name, its folded name, or its number. */
+  name: string;
+  /** What is typed before it. */
+  flag: string;
+  /** What it is to hold; undefined: what a condition looks at. */
+  field: IdentityField | undefined;
+}
+
+/** The index of the column that the user named. */
+export function namedColumn(
   source: string,
-  field: IdentityField,
-  choice: string,
+  { name: choice, flag, field }: NamedColumn,
   names: readonly string[],
 ): number {
+  const what = field === undefined ? `be ${JSON.stringify(choice)}` : holding(field);
   const exact = names.flatMap((name, index) => (name === choice ? [index] : []));
-  if (exact.length > 1) throw ambiguous(source, field, [choice, choice]);
+  if (exact.length > 1) throw ambiguous(source, what, flag, [choice, choice]);
   if (exact[0] !== undefined) return exact[0];
   const folded = names.flatMap((name, index) => (foldName(name) === foldName(choice) ? [index] : []));
   if (folded.length > 1) {
-    throw ambiguous(
-      source,
-      field,
-      folded.map((index) => names[index] ?? ""),
-    );
+    const them = folded.map((index) => names[index] ?? "");
+    throw ambiguous(source, what, flag, them);
   }
   if (folded[0] !== undefined) return folded[0];
   const number = columnNumber(choice);
@@ -180,6 +187,6 @@ export function chosenColumn(
     number === undefined
       ? `${source} has no column ${JSON.stringify(choice)}; it has ${quoted(names)}`
       : `${source} has no column ${choice}: it has ${names.length}`,
-    `Check ${FIELD_FLAGS[field]}.`,
+    `Check ${flag.trim()}.`,
   );
 }

@@ -1,7 +1,7 @@
 /** Finds the identity in JSON objects: by key, by dotted key, or one or two objects deeper. */
-import type { SourceOptions } from "../core/source.ts";
+import { valueAt } from "../core/field-path.ts";
+import type { Choices } from "./choices.ts";
 import {
-  FIELD_FLAGS,
   IDENTITY_FIELDS,
   columnNumber,
   columnsError,
@@ -11,6 +11,7 @@ import {
   type IdentityField,
 } from "./columns.ts";
 import { isJsonObject, parseJson } from "./formats/json-object.ts";
+import type { ReadingNotes } from "./reading-notes.ts";
 import type { JsonObject } from "./record.ts";
 
 /** Objects in which exports keep a record's own IDs, in folded form. */
@@ -49,19 +50,6 @@ export function holdsTrace(value: JsonObject): boolean {
   );
 }
 
-/** All paths that the user's dotted name can mean: `a.b.c` is a key, or `b.c` in `a`, or `c` in `a.b` … */
-function chosenPath(value: JsonObject, choice: string): Path | undefined {
-  if (Object.hasOwn(value, choice)) return [choice];
-  for (let dot = choice.indexOf("."); dot !== -1; dot = choice.indexOf(".", dot + 1)) {
-    const parent = choice.slice(0, dot);
-    const inner = value[parent];
-    if (!Object.hasOwn(value, parent) || !isJsonObject(inner)) continue;
-    const rest = chosenPath(inner, choice.slice(dot + 1));
-    if (rest !== undefined) return [parent, ...rest];
-  }
-  return undefined;
-}
-
 function numbersAsWritten(text: string): unknown {
   const parsed = parseJson(text, true);
   return parsed.ok ? parsed.value : undefined;
@@ -69,18 +57,20 @@ function numbersAsWritten(text: string): unknown {
 
 export class ObjectFields {
   readonly #source: string;
-  readonly #choices: Record<IdentityField, string | undefined>;
+  readonly #choices: Choices;
+  readonly #notes: ReadingNotes;
   /** Where the field was found last: most records are alike. */
   readonly #last: Partial<Record<IdentityField, Path>> = {};
 
-  constructor(source: string, options: SourceOptions) {
+  constructor(source: string, choices: Choices, notes: ReadingNotes) {
     this.#source = source;
-    this.#choices = { trace: options.traceColumn, span: options.spanColumn, group: options.groupColumn };
-    for (const field of IDENTITY_FIELDS) {
-      if (columnNumber(this.#choices[field] ?? "") === undefined) continue;
+    this.#choices = choices;
+    this.#notes = notes;
+    for (const choice of Object.values(choices)) {
+      if (choice === undefined || choice.mapped || columnNumber(choice.path.name) === undefined) continue;
       throw columnsError(
         `${source} is JSON, whose records have keys and no column numbers`,
-        `Name the key: ${FIELD_FLAGS[field]} NAME`,
+        `Name the key: ${choice.flag}NAME`,
       );
     }
   }
@@ -93,24 +83,37 @@ export class ObjectFields {
     const result: Partial<Record<IdentityField, FoundValue>> = {};
     let asWritten: unknown;
     for (const field of IDENTITY_FIELDS) {
-      const path = this.#path(field, value);
-      if (path === undefined) continue;
-      this.#last[field] = path;
-      let found = at(value, path);
+      if (this.#choices[field] === undefined && !this.#knows(field, value)) continue;
+      let found = this.#valueOf(field, value);
+      if (found === undefined) continue;
       if (typeof found === "number") {
         asWritten ??= text === undefined ? value : numbersAsWritten(text);
-        found = String(isJsonObject(asWritten) ? at(asWritten, path) : found);
+        found = String(isJsonObject(asWritten) ? this.#valueOf(field, asWritten) : found);
       }
       result[field] = { text: typeof found === "string" ? found : found === null ? "" : undefined };
     }
     return result;
   }
 
-  #path(field: IdentityField, value: JsonObject): Path | undefined {
+  #valueOf(field: IdentityField, record: JsonObject): unknown {
     const choice = this.#choices[field];
-    if (choice !== undefined) return chosenPath(value, choice);
+    if (choice !== undefined) return valueAt(record, choice.path);
+    const path = this.#last[field];
+    return path === undefined ? undefined : at(record, path);
+  }
+
+  /** Whether a name that is known for the field is in the record. */
+  #knows(field: IdentityField, value: JsonObject): boolean {
     const last = this.#last[field];
-    if (last !== undefined && at(value, last) !== undefined) return last;
+    if (last !== undefined && at(value, last) !== undefined) return true;
+    const path = this.#path(field, value);
+    if (path === undefined) return false;
+    this.#last[field] = path;
+    this.#notes.column(field, path.join("."));
+    return true;
+  }
+
+  #path(field: IdentityField, value: JsonObject): Path | undefined {
     const keys = Object.keys(value).filter((key) => !isJsonObject(value[key]));
     const flat = findColumn(this.#source, field, keys);
     if (flat !== undefined) return [keys[flat] ?? ""];

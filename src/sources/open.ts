@@ -5,7 +5,12 @@ import type { OpenedSources, SourceOptions, SourcePlan, SourceRow } from "../cor
 import { DistinctNotes, NotesNotKept, type DistinctRecords } from "./distinct.ts";
 import { STDIN, expandInputs, sourceFacts } from "./inputs.ts";
 import { changedMeanwhile, readableOnce, traceKey } from "./plan-faults.ts";
-import type { SourceRecord } from "./record.ts";
+import { choicesOf } from "./choices.ts";
+import { compileConditions } from "./conditions.ts";
+import { checkNamedFields } from "./named-fields.ts";
+import { ReadingNotes } from "./reading-notes.ts";
+import type { RecordFormat } from "./record.ts";
+import type { RowReading } from "./record-choice.ts";
 import { openRemotes, type RemoteParts, type RemoteSource } from "./remote/open-remote.ts";
 import { RowMaker } from "./rows.ts";
 import { openSourceText, type SourceText } from "./source-text.ts";
@@ -22,8 +27,8 @@ export interface SourceEnvironment {
 
 /**
  * Opens files, patterns, `-` (standard input) and addresses. Files are found and looked at now, and read when `rows` is
- * called; servers are asked then, too. Throws `source_not_found`, `source_unreadable`, and of addresses `wrong_usage` and
- * `config_invalid`. An aborted signal ends `rows` and `plan` with its reason; files are
+ * called; servers are asked then, too. Throws `source_not_found`, `source_unreadable`, `wrong_usage` for a path or condition
+ * that cannot be read, and of addresses `wrong_usage` and `config_invalid`. An aborted signal ends `rows` and `plan` with its reason; files are
  * closed whenever the reader stops.
  */
 export async function openSources(
@@ -46,23 +51,22 @@ export async function openSources(
     ({ name, sizeBytes }) => name !== STDIN && !byName.has(name) && sizeBytes === undefined,
   );
   const once = { pipes: new Set(pipes.map(({ name }) => name)), remotes: byName };
-  const reader = new SourcesReader(names, once, options, environment);
+  const choices = choicesOf(options);
+  const conditions = await compileConditions(options.where ?? []);
+  const reader = new SourcesReader(names, once, { options, choices, conditions }, environment);
   return {
     names,
     addresses: new Map([...remotes].map(([index, { template }]) => [index, template])),
     facts,
     plan: (signal) => reader.plan(signal),
+    seen: () => reader.seen(),
     rows: (signal) => reader.rows(signal),
     readShare: () => (totalBytes ? Math.min(1, reader.readBytes / totalBytes) : undefined),
   };
 }
 
-/** What a source was like when it was read for the plan. */
-interface Counted {
-  source: SourceText;
-  passedOver: Map<string, number>;
-  warnings: Set<string>;
-  /** The places of its valid rows among those of all sources. */
+/** The places of a source's valid rows among those of all sources that were counted. */
+interface Places {
   from: number;
   to: number;
 }
@@ -73,11 +77,14 @@ interface OneTime {
   remotes: ReadonlyMap<string, RemoteSource>;
 }
 
+/** A source that was looked at. */
 interface LookedAt {
   name: string;
-  /** As people call it. */
-  format: string;
-  counted: Counted | undefined;
+  format: RecordFormat;
+  reason: string;
+  /** Undefined: it was not counted. */
+  places: Places | undefined;
+  notes: ReadingNotes;
 }
 
 class SourcesReader {
@@ -85,6 +92,7 @@ class SourcesReader {
   readonly #names: readonly string[];
   readonly #once: OneTime;
   readonly #options: SourceOptions;
+  readonly #reading: RowReading;
   readonly #environment: SourceEnvironment;
   #planned: Promise<SourcePlan[]> | undefined;
   /** Of all valid rows of sources that were counted. */
@@ -92,23 +100,23 @@ class SourcesReader {
   #stdinReads = 0;
   /** Standard input, pipes and answers that were looked at for the plan, and not read further. */
   readonly #lookedAt = new Map<string, SourceText>();
-  /** The places of the sources that were counted, by their index. */
-  readonly #places = new Map<number, { from: number; to: number }>();
+  /** All of them, once they were looked at for the plan. */
+  #looked: LookedAt[] = [];
 
-  constructor(
-    names: readonly string[],
-    once: OneTime,
-    options: SourceOptions,
-    environment: SourceEnvironment,
-  ) {
+  constructor(names: readonly string[], once: OneTime, reading: RowReading, environment: SourceEnvironment) {
     this.#names = names;
     this.#once = once;
-    this.#options = options;
+    this.#options = reading.options;
+    this.#reading = reading;
     this.#environment = environment;
   }
 
   plan(signal: AbortSignal): Promise<SourcePlan[]> {
     return (this.#planned ??= this.#plan(signal));
+  }
+
+  seen(): SourcePlan[] {
+    return this.#looked.map((looked) => this.#planOf(looked));
   }
 
   async *rows(signal: AbortSignal): AsyncGenerator<SourceRow[]> {
@@ -141,20 +149,27 @@ class SourcesReader {
     index: number,
     signal: AbortSignal,
   ): AsyncGenerator<SourceRow[]> {
-    const places = this.#places.get(index);
-    if (places === undefined) {
-      yield* this.#rowsOf(source, index, signal);
+    const looked = this.#looked[index];
+    const notes = new ReadingNotes();
+    if (looked?.places === undefined) {
+      if (looked !== undefined) looked.notes = notes;
+      yield* this.#rowsOf(source, index, notes, signal);
       return;
     }
+    const { places } = looked;
+    const isDistinct = this.#isDistinct(source.format);
     let place = places.from;
-    for await (const rows of this.#rowsOf(source, index, signal)) {
+    for await (const rows of this.#rowsOf(source, index, notes, signal)) {
       const distinct: SourceRow[] = [];
       for (const row of rows) {
         if (row.invalid !== undefined) distinct.push(row);
         else if (place >= places.to) {
           yield distinct;
           throw changedMeanwhile(source.name, places, place + 1);
-        } else if (this.#isFirst(row, place++)) distinct.push(row);
+        } else {
+          if (!isDistinct || this.#isFirst(row, place)) distinct.push(row);
+          place += 1;
+        }
       }
       yield distinct;
     }
@@ -167,15 +182,18 @@ class SourcesReader {
       const looked: LookedAt[] = [];
       for (const [index, name] of this.#names.entries()) {
         const source = await this.#open(name, signal);
+        const { format, reason } = source;
         const counted = this.#isCounted(source) ? await this.#count(source, index, notes, signal) : undefined;
-        if (counted !== undefined) this.#places.set(index, counted);
-        else if (this.#isOneTime(name)) this.#lookedAt.set(name, source);
+        looked.push({ name, format, reason, places: undefined, notes: new ReadingNotes(), ...counted });
+        if (counted !== undefined) continue;
+        if (this.#isOneTime(name)) this.#lookedAt.set(name, source);
         else await source.close();
-        looked.push({ name, format: source.format.title, counted });
       }
       this.#distinct = notes.finish();
       this.readBytes = 0;
-      return looked.map((source) => this.#planOf(source));
+      this.#looked = looked;
+      checkNamedFields(looked);
+      return this.seen();
     } catch (error) {
       await this.#closeLookedAt();
       throw error;
@@ -199,20 +217,20 @@ class SourcesReader {
     return this.#once.remotes.has(name) || (name === STDIN && this.#environment.stdinAgain !== undefined);
   }
 
-  #planOf({ name, format, counted }: LookedAt): SourcePlan {
-    if (counted === undefined)
-      return { name, format, unit: "line", distinct: undefined, passedOver: [], warnings: [] };
-    const { source, from, to, passedOver, warnings } = counted;
-    const count = (set: keyof DistinctRecords) => this.#distinct?.[set].count(from, to) ?? 0;
+  #planOf({ name, format, reason, places, notes }: LookedAt): SourcePlan {
+    const count = (set: keyof DistinctRecords) =>
+      places === undefined ? 0 : (this.#distinct?.[set].count(places.from, places.to) ?? 0);
+    const distinct = { traces: count("firstOfTrace"), spans: count("firstOfSpan") };
+    const isDistinct = this.#isDistinct(format);
     return {
       name,
-      format,
-      unit: this.#options.unit === "span" ? "span" : "trace",
-      distinct: source.format.spans
-        ? { traces: count("firstOfTrace"), spans: count("firstOfSpan") }
-        : undefined,
-      passedOver: [...passedOver].map(([what, number]) => ({ what, count: number })),
-      warnings: [...warnings],
+      format: format.title,
+      formatName: format.name,
+      reason,
+      unit: isDistinct ? (this.#options.unit === "span" ? "span" : "trace") : "line",
+      distinct: places !== undefined && format.spans ? distinct : undefined,
+      repeated: places === undefined ? undefined : places.to - places.from - distinct.spans,
+      ...notes.seen(name),
     };
   }
 
@@ -220,35 +238,42 @@ class SourcesReader {
   async #count(
     source: SourceText,
     index: number,
-    notes: DistinctNotes,
+    distinct: DistinctNotes,
     signal: AbortSignal,
-  ): Promise<Counted> {
+  ): Promise<Pick<LookedAt, "places" | "notes">> {
     const name = this.#names[index] ?? "";
     if (this.#isOneTime(name) && !this.#isKept(name)) {
       await source.close();
       throw readableOnce(source.name);
     }
-    const passedOver = new Map<string, number>();
-    const warnings = new Set<string>();
-    const from = notes.records;
-    const onRecord = (record: SourceRecord) => {
-      if (record.kind === "passed-over") passedOver.set(record.what, (passedOver.get(record.what) ?? 0) + 1);
-      else if (record.kind === "page") warnings.add(`${source.name}: ${record.message}`);
-    };
+    const from = distinct.records;
+    const notes = new ReadingNotes();
     try {
-      for await (const rows of this.#rowsOf(source, index, signal, onRecord)) {
-        for (const row of rows) if (row.invalid === undefined) notes.add(traceKey(row), row.spanId);
+      for await (const rows of this.#rowsOf(source, index, notes, signal)) {
+        for (const row of rows) if (row.invalid === undefined) distinct.add(traceKey(row), row.spanId);
       }
     } catch (error) {
       signal.throwIfAborted();
       // It comes again, behind the rows before it, when they are read to be sent.
       if (!(error instanceof TraceloadError) || error instanceof NotesNotKept) throw error;
+      if (this.#isNamed && error.code === "source_columns") throw error;
+      notes.unseen.clear();
     }
-    return { source, passedOver, warnings, from, to: notes.records };
+    return { places: { from, to: distinct.records }, notes };
   }
 
-  /** Whether rows of the source are distinct ones: the source is read twice then. */
+  /** Whether the source is read twice: its rows are distinct ones, or what was named must be in it. */
   #isCounted({ format }: SourceText): boolean {
+    return this.#isDistinct(format) || this.#isNamed;
+  }
+
+  /** Whether conditions or paths choose what is sent. */
+  get #isNamed(): boolean {
+    const { choices, conditions } = this.#reading;
+    return conditions.length > 0 || Object.values(choices).some((choice) => choice?.mapped === true);
+  }
+
+  #isDistinct(format: RecordFormat): boolean {
     return format.spans || this.#options.unit === "trace";
   }
 
@@ -264,13 +289,17 @@ class SourcesReader {
     this.#lookedAt.delete(name);
     if (lookedAt !== undefined) return lookedAt;
     const { stdin, stdinAgain } = this.#environment;
-    const { traceColumn, spanColumn, groupColumn } = this.#options;
+    const { choices, conditions } = this.#reading;
+    const columns = [
+      ...Object.values(choices).map((choice) => choice?.path),
+      ...conditions.map(({ field }) => field),
+    ];
     return openSourceText(
       {
         name,
         format: this.#options.format,
         remote: this.#once.remotes.get(name),
-        columns: [traceColumn, spanColumn, groupColumn].filter((column) => column !== undefined),
+        columns: columns.flatMap((path) => path?.name ?? []),
         stdin: () => {
           this.#stdinReads += 1;
           return this.#stdinReads === 1 || stdinAgain === undefined ? stdin : stdinAgain();
@@ -285,14 +314,13 @@ class SourcesReader {
   async *#rowsOf(
     source: SourceText,
     index: number,
+    notes: ReadingNotes,
     signal: AbortSignal,
-    onRecord?: (record: SourceRecord) => void,
   ): AsyncGenerator<SourceRow[]> {
-    const maker = new RowMaker({ index, name: source.name }, this.#options);
+    const maker = new RowMaker({ index, name: source.name }, this.#reading, notes);
     let rows: SourceRow[] = [];
     try {
       for await (const records of source.format.records(source.text, source.name)) {
-        if (onRecord !== undefined) for (const record of records) onRecord(record);
         maker.take(records, rows);
         yield rows;
         rows = [];

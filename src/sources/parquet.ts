@@ -47,6 +47,7 @@ export async function isParquetFile(path: string): Promise<boolean> {
 export function parquetSource(options: ParquetOptions, signal: AbortSignal): SourceText {
   return {
     name: options.path,
+    reason: "it begins as Parquet does",
     format: { ...parquetFormat, records: () => recordsByThread(options, signal) },
     text: emptyText(),
     close: () => Promise.resolve(),

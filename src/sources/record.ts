@@ -59,6 +59,8 @@ export interface RecordFormat {
   /** Whether its records are spans, so that one trace stands in many of them. */
   readonly spans: boolean;
   matches(head: SourceHead): boolean;
+  /** What of the head shows it: "it has resourceSpans". Omit it where paths in JSON do. */
+  reason?(head: SourceHead): string;
   /**
    * Reads the records. Faults of one record are `broken` records; a source that is not what it seems to be throws
    * `source_format`, after the records before the fault. The first piece of `text` is its head: at least `HEAD_CHARS`

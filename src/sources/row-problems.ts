@@ -10,7 +10,8 @@ export const INVALID_ROW_CODES = {
   id_too_long: "an ID is longer than 512 characters",
   id_control_characters: "an ID holds control characters or broken Unicode",
   id_not_text: "an ID is neither a text nor a number",
-  excel_damage: "an ID was turned into a rounded number (such as 1.07E+18), probably by a spreadsheet",
+  excel_damage:
+    "an ID was turned into a rounded number (such as 1.07E+18, or zeros behind 15 digits), probably by a spreadsheet",
   invalid_json: "the line or element is not valid JSON",
   not_an_object: "the line or element is valid JSON, but not an object",
   column_count: "the row has more or fewer cells than the header, so that its IDs cannot be told for sure",

@@ -1,10 +1,14 @@
 /** Records to rows: finds the identity in each, and says what is wrong with those that have none to send. */
 import { undefuseCell } from "../core/spreadsheet-cell.ts";
 import type { SourceOptions, SourceRow } from "../core/source.ts";
+import { valueAt } from "../core/field-path.ts";
 import { FIELD_NAMES, IDENTITY_FIELDS, noColumn } from "./columns.ts";
+import { RoundedDigits } from "./id-damage.ts";
 import { paddedId, plainId } from "./id-form.ts";
 import { ObjectFields } from "./object-fields.ts";
+import type { ReadingNotes } from "./reading-notes.ts";
 import { excerpt, type RowProblem, type SourceRecord } from "./record.ts";
+import { RecordChoice, type RowReading } from "./record-choice.ts";
 import { groupProblem, idProblem, isMissing, problem } from "./row-problems.ts";
 import { identityIsCertain, tableColumns, type TableColumns } from "./table-columns.ts";
 
@@ -40,7 +44,9 @@ function shown(text: string): string {
 }
 
 export class RowMaker {
+  readonly #notes: ReadingNotes;
   readonly #options: SourceOptions;
+  readonly #reading: RowReading;
   readonly #index: number;
   readonly #name: string;
   #columns: TableColumns | undefined;
@@ -52,11 +58,17 @@ export class RowMaker {
   #keylessNames: string[] | undefined;
   /** Rows that wait for that decision, or for the first trace key. */
   #waiting: SourceRow[] = [];
+  readonly #choice: RecordChoice;
+  readonly #traceDigits = new RoundedDigits();
+  readonly #spanDigits = new RoundedDigits();
 
-  constructor(source: { index: number; name: string }, options: SourceOptions) {
+  constructor(source: { index: number; name: string }, reading: RowReading, notes: ReadingNotes) {
+    this.#notes = notes;
     this.#index = source.index;
     this.#name = source.name;
-    this.#options = options;
+    this.#options = reading.options;
+    this.#reading = reading;
+    this.#choice = new RecordChoice(reading, this.#notes);
   }
 
   /**
@@ -79,7 +91,10 @@ export class RowMaker {
           this.#takeBroken(record, rows);
           break;
         case "passed-over":
+          this.#notes.passOver(record.what);
+          break;
         case "page":
+          this.#notes.warn(record.message);
           break;
         default:
           record satisfies never;
@@ -91,9 +106,17 @@ export class RowMaker {
   end(rows: SourceRow[]): void {
     if (this.#first !== undefined) this.#decideColumns(this.#first, undefined, rows);
     if (this.#keylessNames !== undefined) throw noColumn(this.#name, "trace", { keys: this.#keylessNames });
+    for (const [field, digits] of [
+      ["trace", this.#traceDigits],
+      ["span", this.#spanDigits],
+    ] as const) {
+      const warning = digits.warning(FIELD_NAMES[field]);
+      if (warning !== undefined) this.#notes.warn(warning);
+    }
   }
 
   #takeBroken({ line, problem }: BrokenRecord, rows: SourceRow[]): void {
+    this.#notes.records += 1;
     const waiting = this.#first !== undefined || this.#keylessNames !== undefined;
     (waiting ? this.#waiting : rows).push(this.#row(line, { trace: "", span: "", group: "", problem }));
   }
@@ -103,16 +126,28 @@ export class RowMaker {
       this.#first = record;
       return;
     }
-    if (this.#options.rootOnly && record.isRoot === false) return;
-    const columns = this.#columns ?? this.#decideColumns(this.#first ?? record, record.cells, rows);
-    rows.push(this.#tableRow(record, columns));
+    this.#takeRecord(
+      record,
+      this.#columns ?? this.#decideColumns(this.#first ?? record, record.cells, rows),
+      rows,
+    );
   }
 
   #decideColumns(first: CellsRecord, second: readonly string[] | undefined, rows: SourceRow[]): TableColumns {
-    const columns = tableColumns(this.#name, first, second, this.#options);
+    const { choices, conditions } = this.#reading;
+    const columns = tableColumns(this.#name, first, second, {
+      unit: this.#options.unit,
+      choices,
+      conditions,
+    });
     this.#columns = columns;
     this.#first = undefined;
-    if (!columns.header) rows.push(this.#tableRow(first, columns));
+    for (const field of IDENTITY_FIELDS) {
+      const index = columns[field];
+      if (index === undefined) continue;
+      this.#notes.column(field, columns.header ? (first.cells[index] ?? "").trim() : String(index + 1));
+    }
+    if (!columns.header) this.#takeRecord(first, columns, rows);
     this.#release(rows);
     return columns;
   }
@@ -122,24 +157,37 @@ export class RowMaker {
     this.#waiting = [];
   }
 
-  #tableRow({ line, cells }: CellsRecord, columns: TableColumns): SourceRow {
+  #takeRecord({ line, cells, isRoot }: CellsRecord, columns: TableColumns, rows: SourceRow[]): void {
+    this.#notes.records += 1;
+    if (this.#options.rootOnly && isRoot === false) return;
     if (cells.length !== columns.width && !identityIsCertain(columns, cells)) {
       const message = `the row has ${cells.length} ${cells.length === 1 ? "cell" : "cells"}, the first line has ${columns.width}: ${excerpt(cells.join(", "))}`;
-      return this.#row(line, { trace: "", span: "", group: "", problem: problem("column_count", message) });
+      const identity = { trace: "", span: "", group: "", problem: problem("column_count", message) };
+      rows.push(this.#row(line, identity));
+      return;
     }
     const cell = (index: number | undefined): string => {
       const text = index === undefined ? "" : (cells[index] ?? "");
       return (columns.report ? undefuseCell(text) : text).trim();
     };
-    return this.#row(line, {
+    if (columns.conditions.length > 0 && !this.#choice.takes((index) => cell(columns.conditions[index])))
+      return;
+    const identity: Identity = {
       trace: cell(columns.trace),
       span: cell(columns.span),
       group: cell(columns.group),
-    });
+    };
+    const lost =
+      this.#traceDigits.problemOf(identity.trace, FIELD_NAMES.trace) ??
+      this.#spanDigits.problemOf(identity.span, FIELD_NAMES.span);
+    if (lost !== undefined) identity.problem = lost;
+    rows.push(this.#row(line, identity));
   }
 
   #takeObject({ line, value, text }: ObjectRecord, rows: SourceRow[]): void {
-    this.#fields ??= new ObjectFields(this.#name, this.#options);
+    this.#notes.records += 1;
+    if (!this.#choice.takesJson(value, text)) return;
+    this.#fields ??= new ObjectFields(this.#name, this.#reading.choices, this.#notes);
     const found = this.#fields.read(value, text);
     const identity: Identity = { trace: "", span: "", group: "" };
     for (const field of IDENTITY_FIELDS) {
@@ -152,7 +200,8 @@ export class RowMaker {
       }
     }
     const row = this.#row(line, identity);
-    if (found.trace !== undefined || this.#traceKeySeen) {
+    // Whether a path that was mapped is in any record is known before the rows are sent.
+    if (found.trace !== undefined || this.#traceKeySeen || this.#reading.choices.trace?.mapped === true) {
       this.#traceKeySeen = true;
       this.#keylessNames = undefined;
       this.#release(rows);
@@ -166,15 +215,21 @@ export class RowMaker {
   }
 
   /** The row has its span whatever the unit is: who makes rows distinct counts both, and takes it away. */
-  #takeSpan({ line, traceId, spanId, isRoot, zeroIsAnId }: SpanRecord, rows: SourceRow[]): void {
+  #takeSpan({ line, traceId, spanId, isRoot, zeroIsAnId, value }: SpanRecord, rows: SourceRow[]): void {
+    this.#notes.records += 1;
     if (this.#options.rootOnly && isRoot === false) return;
-    const trace = textOf(traceId);
-    const span = textOf(spanId);
-    const identity: Identity = { trace: trace ?? "", span: span ?? "", group: "" };
+    if (!this.#choice.takesJson(value, undefined)) return;
+    const { choices } = this.#reading;
+    const trace = textOf(choices.trace === undefined ? traceId : valueAt(value, choices.trace.path));
+    const span = textOf(choices.span === undefined ? spanId : valueAt(value, choices.span.path));
+    const group = choices.group === undefined ? "" : textOf(valueAt(value, choices.group.path));
+    const identity: Identity = { trace: trace ?? "", span: span ?? "", group: group ?? "" };
     if (zeroIsAnId === true && trace === "0") identity.zeroTrace = true;
     if (trace === undefined || (span === undefined && this.#options.unit === "span")) {
       const name = FIELD_NAMES[trace === undefined ? "trace" : "span"];
       identity.problem = problem("id_not_text", `${name} is neither a text nor a number`);
+    } else if (group === undefined) {
+      identity.problem = problem("id_not_text", `${FIELD_NAMES.group} is neither a text nor a number`);
     }
     rows.push(this.#row(line, identity));
   }
@@ -182,6 +237,8 @@ export class RowMaker {
   #row(line: number, identity: Identity): SourceRow {
     const trace = this.#id(identity.trace);
     const span = this.#id(identity.span);
+    this.#notes.traceZeros.note(trace);
+    this.#notes.spanZeros.note(span);
     const ownGroup = isMissing(identity.group) ? "" : identity.group;
     const group = ownGroup === "" ? String(this.#options.datasetGroupId ?? "") : ownGroup;
     const invalid =
@@ -202,7 +259,10 @@ export class RowMaker {
 
   #id(text: string): string {
     const id = plainId(text);
-    return this.#options.padIds ? paddedId(id) : id;
+    if (!this.#options.padIds) return id;
+    const padded = paddedId(id);
+    if (padded !== id) this.#notes.padded += 1;
+    return padded;
   }
 
   #traceProblem(trace: string): RowProblem | undefined {

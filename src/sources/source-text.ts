@@ -1,7 +1,7 @@
 /** One source as text of a known format: opened, unpacked, decoded, and looked at. */
 import type { Readable } from "node:stream";
 import { fileChunks, streamChunks, unpack } from "./bytes.ts";
-import { chooseFormat } from "./formats/registry.ts";
+import { chooseFormat } from "./format-choice.ts";
 import { sourceHead } from "./head.ts";
 import { STDIN } from "./inputs.ts";
 import { HEAD_CHARS, type RecordFormat } from "./record.ts";
@@ -14,6 +14,8 @@ export interface SourceText {
   /** What messages call the source. */
   name: string;
   format: RecordFormat;
+  /** Why it is that: a sentence's part. */
+  reason: string;
   /** All of the text, once. */
   text: AsyncIterable<string>;
   close(): Promise<void>;
@@ -65,7 +67,7 @@ export async function openSourceText(options: SourceTextOptions, signal: AbortSi
         ? unpacked
         : { ...unpacked, chunks: withinLimit(unpacked.chunks, name, remote.maxBytes) };
     const { head, whole, all } = await withTextHead(decodeText(bytes, name));
-    return { name, format: chooseFormat(options.format, sourceHead(head, whole)), text: all, close };
+    return { name, ...chooseFormat(options.format, sourceHead(head, whole)), text: all, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,16 +1,18 @@
 /** Decides for a table which cells hold the identity: whether its first record is a header, and which columns count. */
 import type { SourceOptions } from "../core/source.ts";
+import type { Choices } from "./choices.ts";
+import type { CompiledCondition } from "./conditions.ts";
 import {
-  FIELD_FLAGS,
   IDENTITY_FIELDS,
-  chosenColumn,
   columnNumber,
   columnsError,
   findColumn,
   foldName,
+  namedColumn,
   namesIdentity,
   noColumn,
   type IdentityField,
+  type NamedColumn,
 } from "./columns.ts";
 import { excerpt } from "./record.ts";
 
@@ -22,11 +24,18 @@ export interface TableColumns {
   trace: number;
   span: number | undefined;
   group: number | undefined;
+  /** What each of the conditions looks at. */
+  conditions: number[];
   /** One of traceload's own reports, whose cells were defused. */
   report: boolean;
 }
 
-type Choices = Record<IdentityField, string | undefined>;
+/** How the user wants a table to be read. */
+export interface TableReading {
+  unit: SourceOptions["unit"];
+  choices: Choices;
+  conditions: readonly CompiledCondition[];
+}
 
 /** Texts that are rather an ID than a name: no spaces, and a digit somewhere. */
 function looksLikeId(cell: string): boolean {
@@ -36,12 +45,15 @@ function looksLikeId(cell: string): boolean {
 function isHeader(
   names: readonly string[],
   second: readonly string[] | undefined,
-  choices: Choices,
+  { choices, conditions }: TableReading,
 ): boolean {
   if (names.some(namesIdentity)) return true;
-  const chosen = IDENTITY_FIELDS.flatMap((field) => choices[field] ?? []);
-  if (chosen.some((choice) => names.some((name) => foldName(name) === foldName(choice)))) return true;
-  const number = columnNumber(choices.trace ?? "");
+  const named = [
+    ...IDENTITY_FIELDS.flatMap((field) => choices[field]?.path.name ?? []),
+    ...conditions.map(({ field }) => field.name),
+  ];
+  if (named.some((one) => names.some((name) => foldName(name) === foldName(one)))) return true;
+  const number = columnNumber(choices.trace?.path.name ?? "");
   if (number === undefined) return false;
   // Chosen by its number, the first record is a name only where it looks unlike an ID, and the second like one.
   return (
@@ -65,43 +77,40 @@ export function tableColumns(
   source: string,
   first: { cells: readonly string[]; named?: true },
   second: readonly string[] | undefined,
-  options: SourceOptions,
+  reading: TableReading,
 ): TableColumns {
   const names = first.cells.map((cell) => cell.trim());
-  const choices: Choices = {
-    trace: options.traceColumn,
-    span: options.spanColumn,
-    group: options.groupColumn,
-  };
-  const header = first.named === true || isHeader(names, second, choices);
-  const column = (field: IdentityField): number | undefined => {
-    const choice = choices[field];
-    if (header) {
-      return choice === undefined
-        ? findColumn(source, field, names)
-        : chosenColumn(source, field, choice, names);
-    }
-    if (choice === undefined) return undefined;
-    const number = columnNumber(choice);
+  const header = first.named === true || isHeader(names, second, reading);
+  const named = (wanted: NamedColumn): number => {
+    if (header) return namedColumn(source, wanted, names);
+    const number = columnNumber(wanted.name);
     if (number !== undefined && number <= names.length) return number - 1;
     throw columnsError(
-      `${source} has no column ${JSON.stringify(choice)}; its first line is ${excerpt(names.join(", "))}`,
-      `Check ${FIELD_FLAGS[field]}. A file without header takes column numbers, counted from 1.`,
+      `${source} has no column ${JSON.stringify(wanted.name)}; its first line is ${excerpt(names.join(", "))}`,
+      `Check ${wanted.flag.trim()}. A file without header takes column numbers, counted from 1.`,
     );
+  };
+  const column = (field: IdentityField): number | undefined => {
+    const choice = reading.choices[field];
+    if (choice !== undefined) return named({ name: choice.path.name, flag: choice.flag, field });
+    return header ? findColumn(source, field, names) : undefined;
   };
   const listOfIds = !header && names.length === 1 && looksLikeId(names[0] ?? "");
   const trace = column("trace") ?? (listOfIds ? 0 : undefined);
   if (trace === undefined) {
     throw header ? noColumn(source, "trace", { columns: names }) : withoutHeader(source, names);
   }
-  const span = options.unit === "trace" ? undefined : column("span");
-  if (options.unit === "span" && span === undefined) throw noColumn(source, "span", { columns: names });
+  const span = reading.unit === "trace" ? undefined : column("span");
+  if (reading.unit === "span" && span === undefined) throw noColumn(source, "span", { columns: names });
   return {
     header,
     width: names.length,
     trace,
     span,
     group: column("group"),
+    conditions: reading.conditions.map(({ field }) =>
+      named({ name: field.name, flag: "--where ", field: undefined }),
+    ),
     report: header && names.includes("status") && names.includes("run_id"),
   };
 }
@@ -115,7 +124,8 @@ export function identityIsCertain(columns: TableColumns, cells: readonly string[
   let count = cells.length;
   while (count > columns.width && (cells[count - 1] ?? "").trim() === "") count -= 1;
   if (count === columns.width) return true;
-  const used = new Set([columns.trace, columns.span, columns.group].filter((index) => index !== undefined));
+  const { trace, span, group, conditions } = columns;
+  const used = new Set([trace, span, group, ...conditions].filter((index) => index !== undefined));
   const last = Math.max(...used);
   return used.size === last + 1 && count > last;
 }

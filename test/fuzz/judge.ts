@@ -2,8 +2,10 @@
 import { Readable } from "node:stream";
 import { TraceloadError } from "../../src/core/errors.ts";
 import type { SourceOptions, SourceRow } from "../../src/core/source.ts";
+import { choicesOf } from "../../src/sources/choices.ts";
 import { openSources } from "../../src/sources/open.ts";
 import { parquetSource } from "../../src/sources/parquet.ts";
+import { ReadingNotes } from "../../src/sources/reading-notes.ts";
 import { INVALID_ROW_CODES, MAX_ID_CHARS } from "../../src/sources/row-problems.ts";
 import { RowMaker } from "../../src/sources/rows.ts";
 import { DEFAULT_OPTIONS } from "../support/source-reading.ts";
@@ -80,7 +82,11 @@ async function readAs(
 async function readParquet(file: string, options: SourceOptions): Promise<Read> {
   const { signal } = new AbortController();
   const read: Read = { format: "Parquet", rows: [], fault: undefined };
-  const maker = new RowMaker({ index: 0, name: file }, options);
+  const maker = new RowMaker(
+    { index: 0, name: file },
+    { options, choices: choicesOf(options), conditions: [] },
+    new ReadingNotes(),
+  );
   try {
     const source = parquetSource(
       { path: file, chosen: [], onBytes: () => undefined, pieceMs: PARQUET_MS },

@@ -25,6 +25,7 @@ export function scriptedSources(
   return {
     names: ["rows.csv"],
     plan: async () => [],
+    seen: () => [],
     facts: [{ name: "rows.csv", sizeBytes: undefined, modifiedMs: undefined, headHash: undefined }],
     readShare: () => undefined,
     async *rows(signal) {

@@ -42,7 +42,7 @@ const ZONES: readonly Zone[] = [
   {
     place: "src/sources/",
     zones: ["src/core/", "src/sources/remote/"],
-    packages: ["csv-parse", "hyparquet", "tinyglobby", "zod"],
+    packages: ["csv-parse", "hyparquet", "re2js", "tinyglobby", "zod"],
   },
   { place: "src/promptlayer/", zones: ["src/core/"], packages: ["undici", "zod"] },
   { place: "src/queue/", zones: ["src/core/"], packages: ["bullmq", "zod"], typesOf: ["ioredis"] },

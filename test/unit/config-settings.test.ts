@@ -44,6 +44,12 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   traceColumn: ["id", "id", []],
   spanColumn: ["span", "span", []],
   groupColumn: ["group", "group", []],
+  map: [
+    'trace_id=a.b[0]["c d"]\nspan_id=2',
+    { trace: 'a.b[0]["c d"]', span: "2" },
+    ["trace_id", "trace_id=", "id=x", "trace_id=a..b"],
+  ],
+  where: ["a.b = 1\n\nc!=", ["a.b = 1", "c!="], ["a", "=1", "a..b=1"]],
   unit: ["span", "span", ["spans"]],
   skip: ["3", 3, ["-1", "x"]],
   limit: ["5", 5, ["0", "x"]],

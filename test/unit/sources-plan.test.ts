@@ -76,10 +76,22 @@ describe("the plan", () => {
   test("leaves lists uncounted, with every line of them a row", () =>
     inFiles(["trace_id\nt1\nt1\n"], async (paths) => {
       const sources = await open(paths);
-      expect(await sources.plan(SIGNAL)).toEqual([
-        { name: paths[0], format: "CSV", unit: "line", distinct: undefined, passedOver: [], warnings: [] },
-      ]);
+      const looked = {
+        name: paths[0],
+        format: "CSV",
+        formatName: "csv",
+        reason: "it has lines of text",
+        unit: "line",
+        distinct: undefined,
+        repeated: undefined,
+        leftOut: [],
+        passedOver: [],
+        warnings: [],
+      };
+      const columns = { trace: undefined, span: undefined, group: undefined };
+      expect(await sources.plan(SIGNAL)).toEqual([{ ...looked, records: 0, columns }]);
       expect(brief((await rowsOf(sources)).rows)).toEqual(["t1/", "t1/"]);
+      expect(sources.seen()).toEqual([{ ...looked, records: 2, columns: { ...columns, trace: "trace_id" } }]);
     }));
 
   test("is made by reading the rows, where nobody asked for it", () =>

@@ -51,6 +51,8 @@ export const importCommand: Command = {
     "traceColumn",
     "spanColumn",
     "groupColumn",
+    "map",
+    "where",
     "unit",
     "rootOnly",
     "padIds",

@@ -48,6 +48,8 @@ export const ledgerMarkCommand: Command = {
     "traceColumn",
     "spanColumn",
     "groupColumn",
+    "map",
+    "where",
     "unit",
     "skip",
     "limit",

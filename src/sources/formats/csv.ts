@@ -6,6 +6,13 @@ import { CsvCells, type CsvRecord } from "./csv-cells.ts";
 import { sniffDelimiter } from "./delimiter.ts";
 import { isRule } from "./drawn-table.ts";
 
+const DELIMITER_NAMES: Readonly<Record<string, string>> = {
+  ",": "commas",
+  "\t": "tabs",
+  ";": "semicolons",
+  "|": "bars",
+};
+
 /** The line that psql puts under its tables. */
 const ROW_COUNT = /^\(\d+ rows?\)$/;
 
@@ -94,6 +101,12 @@ export const csvFormat: RecordFormat = {
   title: "CSV",
   spans: false,
   matches: () => true,
+  reason: ({ text }) => {
+    const delimiter = sniffDelimiter(text);
+    const [first = ""] = text.trimStart().split(/[\r\n]/, 1);
+    const name = DELIMITER_NAMES[delimiter] ?? "rules";
+    return first.includes(delimiter) ? `${name} between the cells of its first line` : "it has lines of text";
+  },
   records: (text, source) => readTable(text, source, undefined),
 };
 

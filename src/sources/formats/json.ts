@@ -32,6 +32,8 @@ export const jsonFormat: RecordFormat = {
 
   matches: ({ text }) => /^[[{]/.test(text.replaceAll("\u001e", "").trimStart()),
 
+  reason: () => "it is JSON, and no export that is known",
+
   async *records(text, source) {
     let scanner: JsonScanner | undefined;
     const failIfFaulty = (): void => {

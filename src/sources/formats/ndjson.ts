@@ -98,6 +98,8 @@ export const ndjsonFormat: RecordFormat = {
     return !/[[{,:]\s*$/.test(first) && second !== undefined && isObjectLine(second);
   },
 
+  reason: () => "its first line is a JSON object, and no export that is known",
+
   async *records(text) {
     const cutter = new LineCutter();
     for await (const chunk of text) {

@@ -1,5 +1,5 @@
 /** Every format there is. Order is the order of detection: the first that matches is taken, the table last. */
-import type { RecordFormat, SourceHead } from "../record.ts";
+import type { RecordFormat } from "../record.ts";
 import { aliyunSlsFormat } from "./aliyun-sls.ts";
 import { datadogFormat, datadogAgentFormat } from "./datadog.ts";
 import { elasticSearchFormat, elasticBulkFormat, elasticApmFormat } from "./elastic.ts";
@@ -43,12 +43,3 @@ export const FORMATS: readonly RecordFormat[] = [
   tsvFormat,
   csvFormat,
 ];
-
-/** The format called `name`, or for `auto` the one that the head of the text shows. */
-export function chooseFormat(name: string, head: SourceHead): RecordFormat {
-  const chosen =
-    name === "auto"
-      ? FORMATS.find((format) => format.matches(head))
-      : FORMATS.find((format) => format.name === name);
-  return chosen ?? csvFormat;
-}
