@@ -11,6 +11,7 @@ import {
   type IdentityField,
 } from "./columns.ts";
 import { isJsonObject, parseJson } from "./formats/json-object.ts";
+import { KeyPattern } from "./key-pattern.ts";
 import type { ReadingNotes } from "./reading-notes.ts";
 import type { JsonObject } from "./record.ts";
 
@@ -33,11 +34,14 @@ function at(value: JsonObject, path: Path): unknown {
   return current;
 }
 
+function isParent(key: string, depth: number): boolean {
+  return depth < 2 && PARENTS.has(foldName(key));
+}
+
 function nestedPaths(value: JsonObject, prefix: Path): Path[] {
   return Object.entries(value).flatMap(([key, inner]) => {
     if (isJsonObject(inner)) {
-      const known = PARENTS.has(foldName(key)) && prefix.length < 2;
-      return known ? nestedPaths(inner, [...prefix, key]) : [];
+      return isParent(key, prefix.length) ? nestedPaths(inner, [...prefix, key]) : [];
     }
     return prefix.length > 0 ? [[...prefix, key]] : [];
   });
@@ -61,6 +65,8 @@ export class ObjectFields {
   readonly #notes: ReadingNotes;
   /** Where the field was found last: most records are alike. */
   readonly #last: Partial<Record<IdentityField, Path>> = {};
+  /** The keys among which the field was not found last. */
+  readonly #lacking: Partial<Record<IdentityField, KeyPattern>> = {};
 
   constructor(source: string, choices: Choices, notes: ReadingNotes) {
     this.#source = source;
@@ -114,6 +120,7 @@ export class ObjectFields {
   }
 
   #path(field: IdentityField, value: JsonObject): Path | undefined {
+    if (this.#lacking[field]?.fits(value) === true) return undefined;
     const keys = Object.keys(value).filter((key) => !isJsonObject(value[key]));
     const flat = findColumn(this.#source, field, keys);
     if (flat !== undefined) return [keys[flat] ?? ""];
@@ -123,6 +130,7 @@ export class ObjectFields {
       field,
       paths.map((path) => path.join(".")),
     );
+    if (nested === undefined) this.#lacking[field] = new KeyPattern(value, isParent);
     return nested === undefined ? undefined : paths[nested];
   }
 }

@@ -1,75 +1,74 @@
 /** NDJSON (JSON Lines): one object a line, in any mix of line ends, blank lines allowed. */
 import { holdsTrace } from "../object-fields.ts";
-import { excerpt, MAX_RECORD_CHARS, type RecordFormat, type SourceRecord } from "../record.ts";
+import {
+  excerpt,
+  MAX_RECORD_CHARS,
+  type RecordFormat,
+  type RowProblem,
+  type SourceRecord,
+} from "../record.ts";
 import { problem, tooLong } from "../row-problems.ts";
 import { holdsArrayOfObjects, parseJsonObject } from "./json-object.ts";
 import { beginsRecord } from "./json.ts";
 
-interface Line {
-  number: number;
-  /** Undefined: longer than `MAX_RECORD_CHARS`. */
-  text: string | undefined;
-  /** Whether a line end follows; only the last line can lack it. */
-  ended: boolean;
-}
-
-/** Cuts text into lines at `\n` (a `\r` before it stays, and is white space to JSON). Holds at most one line. */
-class LineCutter {
+/**
+ * Cuts text into lines at `\n` (a `\r` before it stays, and is white space to JSON) and reads each as a record. Holds at
+ * most one line.
+ */
+class LineReader {
   #number = 1;
-  #parts: string[] = [];
-  #chars = 0;
+  /** Of the line that has not ended yet; nothing once it is longer than `MAX_RECORD_CHARS`. */
+  #held = "";
+  #heldChars = 0;
 
-  #take(ended: boolean): Line {
-    const text = this.#chars > MAX_RECORD_CHARS ? undefined : this.#parts.join("");
-    const line = { number: this.#number, text, ended };
-    this.#number += 1;
-    this.#parts = [];
-    this.#chars = 0;
-    return line;
-  }
-
-  #hold(part: string): void {
-    this.#chars += part.length;
-    if (this.#chars > MAX_RECORD_CHARS) this.#parts = [];
-    else if (part !== "") this.#parts.push(part);
-  }
-
-  push(chunk: string): Line[] {
-    const lines: Line[] = [];
+  push(chunk: string): SourceRecord[] {
+    const records: SourceRecord[] = [];
     let from = 0;
     for (let end = chunk.indexOf("\n"); end !== -1; end = chunk.indexOf("\n", from)) {
-      this.#hold(chunk.slice(from, end));
-      lines.push(this.#take(true));
+      const part = chunk.slice(from, end);
+      this.#read(this.#heldChars === 0 ? this.#bounded(part) : this.#hold(part), true, records);
+      this.#held = "";
+      this.#heldChars = 0;
       from = end + 1;
     }
-    this.#hold(chunk.slice(from));
-    return lines;
+    if (from < chunk.length) this.#hold(chunk.slice(from));
+    return records;
   }
 
-  end(): Line[] {
-    return this.#chars > 0 ? [this.#take(false)] : [];
+  end(): SourceRecord[] {
+    const records: SourceRecord[] = [];
+    if (this.#heldChars > 0) this.#read(this.#bounded(this.#held), false, records);
+    return records;
+  }
+
+  #bounded(text: string): string | undefined {
+    return Math.max(text.length, this.#heldChars) > MAX_RECORD_CHARS ? undefined : text;
+  }
+
+  /** What is held then; undefined where that is too long. */
+  #hold(part: string): string | undefined {
+    this.#heldChars += part.length;
+    this.#held = this.#heldChars > MAX_RECORD_CHARS ? "" : this.#held + part;
+    return this.#bounded(this.#held);
+  }
+
+  /** `ended`: whether a line end follows; only the last line can lack it. */
+  #read(text: string | undefined, ended: boolean, records: SourceRecord[]): void {
+    const line = this.#number;
+    this.#number += 1;
+    if (text === undefined) {
+      records.push({ kind: "broken", line, problem: tooLong() });
+      return;
+    }
+    if (!text.startsWith("{") && text.trim() === "") return;
+    const record = parseJsonObject(text, line);
+    const cutOff = !ended && record.kind === "broken" && record.problem.code === "invalid_json";
+    records.push(cutOff ? { kind: "broken", line, problem: cutOffLine(text) } : record);
   }
 }
 
-function* lineRecords(lines: readonly Line[]): Generator<SourceRecord> {
-  for (const { number: line, text, ended } of lines) {
-    if (text === undefined) {
-      yield { kind: "broken", line, problem: tooLong() };
-    } else if (text.trim() !== "") {
-      const record = parseJsonObject(text, line);
-      const cutOff = !ended && record.kind === "broken" && record.problem.code === "invalid_json";
-      yield cutOff
-        ? {
-            kind: "broken",
-            line,
-            problem: problem(
-              "invalid_json",
-              `the last line is not complete JSON, it may be cut off: ${excerpt(text)}`,
-            ),
-          }
-        : record;
-    }
-  }
+function cutOffLine(text: string): RowProblem {
+  return problem("invalid_json", `the last line is not complete JSON, it may be cut off: ${excerpt(text)}`);
 }
 
 /** Whether the line is an object around an array of records rather than a record. */
@@ -101,11 +100,11 @@ export const ndjsonFormat: RecordFormat = {
   reason: () => "its first line is a JSON object, and no export that is known",
 
   async *records(text) {
-    const cutter = new LineCutter();
+    const reader = new LineReader();
     for await (const chunk of text) {
-      const records = [...lineRecords(cutter.push(chunk))];
+      const records = reader.push(chunk);
       if (records.length > 0) yield records;
     }
-    yield [...lineRecords(cutter.end())];
+    yield reader.end();
   },
 };
