@@ -10,6 +10,7 @@ export const INVALID_ROW_CODES = {
   id_too_long: "an ID is longer than 512 characters",
   id_control_characters: "an ID holds control characters or broken Unicode",
   id_not_text: "an ID is neither a text nor a number",
+  ambiguous_ids: "the line could name more than one span",
   excel_damage:
     "an ID was turned into a rounded number (such as 1.07E+18, or zeros behind 15 digits), probably by a spreadsheet",
   invalid_json: "the line or element is not valid JSON",

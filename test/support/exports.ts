@@ -81,6 +81,39 @@ const entry = (trace: string, span?: string) => ({
   spanId: span,
 });
 
+/** What Python's, Go's and JavaScript's console exporters print of a span. */
+const python = (trace: string, span: string, parent: string | null) => ({
+  name: "n",
+  context: { trace_id: `0x${trace}`, span_id: `0x${span}`, trace_state: "[]" },
+  kind: "SpanKind.INTERNAL",
+  parent_id: parent,
+  status: { status_code: "UNSET" },
+});
+const NO_ID = "0".repeat(16);
+const go = (trace: string, span: string, parent: string) => ({
+  Name: "n",
+  SpanContext: { TraceID: trace, SpanID: span, TraceFlags: "01" },
+  Parent: { TraceID: trace, SpanID: parent },
+});
+const javascript = (trace: string, span: string, parent: string): string => `{
+  resource: {
+    attributes: {
+      'service.name': 's',
+      traceId: 'of something else',
+    }
+  },
+  traceId: '${trace}',
+  ${parent},
+  name: 'n',
+  id: '${span}',
+  kind: 0,
+  attributes: { text: '\\n  id: \\'1111111111111111\\',\\n' },
+  status: { code: 0 }
+}
+`;
+const java = (trace: string, span: string, name = "GET /"): string =>
+  `INFO: '${name}' : ${trace} ${span} SERVER [tracer: io.example:1.0] AttributesMap{data={}}\n`;
+
 export const EXPORTS: readonly ExportExample[] = [
   {
     format: "otlp",
@@ -393,6 +426,181 @@ export const EXPORTS: readonly ExportExample[] = [
     ),
     pairs: PAIRS.slice(0, 2),
     roots: ROOTS.slice(0, 1),
+  },
+  {
+    format: "sentry",
+    what: "spans by themselves, with a log between",
+    document: lines(
+      { sent_at: "2026-01-01T00:00:00Z", sdk: { name: "s" } },
+      { type: "span", item_count: 2 },
+      {
+        items: [
+          { trace_id: A, span_id: S1, start_timestamp: 1, end_timestamp: 2 },
+          { trace_id: A, span_id: S2, parent_span_id: S1, start_timestamp: 1, end_timestamp: 2 },
+        ],
+      },
+      { type: "log", item_count: 1 },
+      { items: [{ trace_id: A, timestamp: 1, body: "b" }] },
+    ),
+    pairs: PAIRS.slice(0, 2),
+    roots: ROOTS.slice(0, 1),
+  },
+  {
+    format: "otlp",
+    what: "a resource a line, as Java prints it",
+    document: lines(
+      { resource: {}, scopeSpans: [{ scope: {}, spans: otlp.slice(0, 2) }] },
+      { resource: {}, scopeSpans: [{ scope: {}, spans: otlp.slice(2) }] },
+    ),
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "mlflow",
+    what: "traces as version 2 has them, IDs with 0x",
+    document: [
+      {
+        info: { request_id: A, timestamp_ms: 1 },
+        data: {
+          spans: [
+            { name: "n", context: { span_id: `0x${S1}`, trace_id: "0xff" }, parent_id: null },
+            { name: "n", context: { span_id: `0x${S2}`, trace_id: "0xff" }, parent_id: `0x${S1}` },
+          ],
+          request: "{}",
+        },
+      },
+      { info: { request_id: B }, data: { spans: [{ context: { span_id: `0x${S3}` }, parent_id: null }] } },
+    ],
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "mlflow",
+    what: "a trace as version 3 has it, IDs in base64",
+    document: {
+      info: { trace_id: `tr-${A}`, trace_location: {}, request_time: "t" },
+      data: {
+        spans: [
+          { trace_id: base64(A), span_id: base64(S1), parent_span_id: "" },
+          { trace_id: base64(A), span_id: base64(S2), parent_span_id: base64(S1) },
+        ],
+      },
+    },
+    pairs: [`tr-${A}/${S1}`, `tr-${A}/${S2}`],
+    roots: [`tr-${A}/${S1}`],
+  },
+  {
+    format: "mlflow",
+    what: "a page of a search, without spans",
+    document: { traces: [{ trace_id: `tr-${A}`, trace_location: {} }], next_page_token: "t" },
+    pairs: [`tr-${A}/`],
+    warnings: ["it is one page of several: next_page_token leads to the next"],
+  },
+  {
+    format: "honeycomb",
+    what: "a query's result",
+    document: {
+      query: {},
+      complete: true,
+      data: {
+        series: [{ data: { "trace.trace_id": "none" } }],
+        results: spans("trace.trace_id", "trace.span_id", "trace.parent_id").map((data) => ({ data })),
+      },
+    },
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "honeycomb",
+    what: "groups of a query that name the trace alone",
+    document: { data: { results: [A, B].map((id) => ({ data: { COUNT: 1, "trace.trace_id": id } })) } },
+    pairs: [`${A}/`, `${B}/`],
+  },
+  {
+    format: "honeycomb",
+    what: "an event a line, around its fields or not",
+    document: lines(
+      ...spans("trace.trace_id", "trace.span_id", "trace.parent_id").map((data) => ({ time: "t", data })),
+    ),
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "honeycomb",
+    what: "events",
+    document: spans("trace.trace_id", "trace.span_id", "trace.parent_id", { duration_ms: 1 }),
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "braintrust",
+    what: "a page of its API",
+    document: {
+      events: [
+        { id: "row-1", root_span_id: A, span_id: S1, span_parents: null, _xact_id: "1" },
+        { id: "row-2", root_span_id: A, span_id: S2, span_parents: [S1], _xact_id: "1" },
+        { id: "row-3", root_span_id: B, span_id: S3, span_parents: [], _xact_id: "1" },
+      ],
+      cursor: "c",
+    },
+    pairs: PAIRS,
+    roots: ROOTS,
+    warnings: ["it is one page of several: cursor leads to the next"],
+  },
+  {
+    format: "braintrust",
+    what: "a row a line",
+    document: lines(
+      { id: "1", root_span_id: A, span_id: S1, is_root: true },
+      { id: "2", root_span_id: A, span_id: S2, is_root: false },
+    ),
+    pairs: PAIRS.slice(0, 2),
+    roots: ROOTS.slice(0, 1),
+  },
+  {
+    format: "otel-console",
+    what: "Python's, documents one after the other",
+    document: [python(A, S1, null), python(A, S2, `0x${S1}`), python(B, S3, null)]
+      .map((span) => JSON.stringify(span, null, 4))
+      .join("\n"),
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "otel-console",
+    what: "Python's, with log records between",
+    document: lines(
+      python(A, S1, null),
+      { body: "b", severity_number: 9, trace_id: `0x${A}`, span_id: `0x${S2}`, resource: {} },
+      { body: "b", severity_number: 9, trace_id: "0x0", span_id: "0x0", resource: {} },
+    ),
+    pairs: PAIRS.slice(0, 2),
+  },
+  {
+    format: "otel-console",
+    what: "Go's",
+    document: lines(go(A, S1, NO_ID), go(A, S2, S1), go(B, S3, NO_ID)),
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "otel-console-text",
+    what: "JavaScript's, behind a line of other output",
+    document: `ready\n${javascript(A, S1, "parentId: undefined")}${javascript(
+      A,
+      S2,
+      `parentSpanContext: {\n    traceId: '${A}',\n    spanId: '${S1}'\n  }`,
+    )}${javascript(B, S3, "parentSpanContext: undefined")}`,
+    pairs: PAIRS,
+    roots: ROOTS,
+    passedOver: ["1 lines of other output"],
+  },
+  {
+    format: "otel-console-text",
+    what: "Java's lines",
+    document: `io.opentelemetry.exporter.logging.LoggingSpanExporter export\n${java(A, S1)}${java(A, S2)}${java(B, S3)}`,
+    pairs: PAIRS,
+    passedOver: ["1 lines of other output"],
   },
   {
     format: "grafana",

@@ -166,6 +166,95 @@ describe("lists that look a little like an export", () => {
   });
 });
 
+describe("mongoexport", () => {
+  const documents = [
+    { _id: { $oid: "65f0c0ffee65f0c0ffee65f0" }, trace_id: A, span_id: S1, at: { $date: "2026-01-01" } },
+    {
+      _id: { $oid: "65f0c0ffee65f0c0ffee65f1" },
+      trace_id: { $numberLong: "9223372036854775807" },
+      span_id: { $numberInt: "7" },
+    },
+    {
+      _id: { $oid: "65f0c0ffee65f0c0ffee65f2" },
+      trace_id: { $binary: { base64: Buffer.from(B, "hex").toString("base64"), subType: "00" } },
+      span_id: { $binary: { base64: Buffer.from(S3, "hex").toString("base64"), subType: "00" } },
+    },
+    {
+      _id: { $oid: "65f0c0ffee65f0c0ffee65f3" },
+      context: { trace_id: { $binary: { base64: "AAECAwQFBgcICQoLDA0ODw==", subType: "04" } } },
+      trace_id: null,
+    },
+  ];
+  const expected = [
+    `${A}/${S1}`,
+    "9223372036854775807/7",
+    `${B}/${S3}`,
+    "4:missing_trace_id",
+    "9007199254740993/",
+  ];
+
+  test.each([
+    ["a document a line", documents.map((one) => JSON.stringify(one)).join("\n"), "\n"],
+    ["an array", `[${documents.map((one) => JSON.stringify(one)).join(",\n")}`, ",\n"],
+  ])("is read without what wraps its values: %s", async (what, text, between) => {
+    const relaxed = `${text}${between}{"_id":{"$oid":"65f0c0ffee65f0c0ffee65f4"},"trace_id":9007199254740993}`;
+    const { plan, rows, fault } = await read(what === "an array" ? `${relaxed}]` : relaxed);
+    expect(fault).toBeUndefined();
+    expect(plan).toMatchObject({ format: "mongoexport", unit: "line" });
+    expect(rows).toEqual(expected);
+  });
+
+  test("finds IDs that are wrapped in the objects that exports use", async () => {
+    const [, , , nested] = documents;
+    const { trace_id: _, ...alone } = nested ?? {};
+    expect((await read(JSON.stringify(alone))).rows).toEqual(["00010203-0405-0607-0809-0a0b0c0d0e0f/"]);
+  });
+});
+
+describe("console output of OpenTelemetry's SDKs", () => {
+  const java = (rest: string): string =>
+    `LoggingSpanExporter - 'n' : ${A} ${S1} SERVER [tracer: t:1] AttributesMap{data={${rest}}}\n`;
+
+  test("a line of Java's that could name two spans is an invalid row", async () => {
+    const spoofed = java(`a=' : ${B} ${S2} SERVER [tracer: x`);
+    expect((await read(java("") + spoofed, { unit: "span" })).rows).toEqual([
+      `${A}/${S1}`,
+      "2:ambiguous_ids",
+    ]);
+  });
+
+  test("an object of JavaScript's that is cut off says so behind the rows before", async () => {
+    const object = `{\n  traceId: '${A}',\n  id: '${S1}',\n}\n`;
+    const { rows, fault } = await read(object + object.slice(0, -3), { unit: "span" });
+    expect(rows).toEqual([`${A}/${S1}`]);
+    expect(fault).toMatchObject({
+      code: "source_format",
+      message: expect.stringMatching(/middle of a span: the file is cut off/) as string,
+    });
+  });
+
+  test.each([
+    ["\\.NET's console exporter", `Activity.TraceId:            ${A}\nActivity.SpanId:             ${S1}\n`],
+    ["Ruby's", `#<struct OpenTelemetry::SDK::Trace::SpanData name="n", trace_id="\\xBA">\n`],
+    ["Rust's", `Span #0\n\tName         : n\n\tTraceId      : ${A}\n\tSpanId       : ${S1}\n`],
+    ["C\\+\\+'s", `{\n  name          : n\n  trace_id      : ${A}\n  span_id       : ${S1}\n}\n`],
+    ["the Collector's debug exporter", `Span #0\n    Trace ID       : ${A}\n    ID             : ${S1}\n`],
+    ["Java's JSON logging", `INFO: {"resource":{},"scopeSpans":[{"spans":[]}]}\n`],
+  ])("is refused by name where a value could pass for an ID: %s", async (name, text) => {
+    expect((await read(text)).fault).toMatchObject({
+      code: "source_format",
+      message: expect.stringMatching(new RegExp(`is output of ${name.replaceAll("\\\\", "\\")}`)) as string,
+      next: expect.stringMatching(/file|import/) as string,
+    });
+  });
+
+  test("in the cells of a table is no console output", async () => {
+    const { plan, rows } = await read(`trace_id,message\n${B},"${java("").trim()}"\n`);
+    expect(plan?.format).toBe("CSV");
+    expect(rows).toEqual([`${B}/`]);
+  });
+});
+
 describe("--pad-ids", () => {
   test("gives IDs of a Tempo search their leading zeros back, and counts by them", async () => {
     const short = {

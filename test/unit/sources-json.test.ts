@@ -155,7 +155,7 @@ describe("IDs in JSON", () => {
 
   test("that are neither texts nor numbers are invalid", async () => {
     const { rows } = await readFileOf(
-      '[{"trace_id":{"$oid":"x"}},{"trace_id":true},{"trace_id":"t","span_id":["s"]}]',
+      '[{"trace_id":{"hex":"x"}},{"trace_id":true},{"trace_id":"t","span_id":["s"]}]',
     );
     expect(brief(rows)).toEqual(["1:missing_trace_id", "1:id_not_text", "1:id_not_text"]);
   });

@@ -1,16 +1,8 @@
 /** Elasticsearch and OpenSearch: answers of `_search` and `_msearch`, `_bulk` files; and Elastic APM's intake. */
 import { hasAny, isNoParent, jsonExportFormat, ofObject, type ExportedSpan } from "../json/export-format.ts";
+import { fieldOf } from "../json/fields.ts";
 import type { JsonObject } from "../record.ts";
 import { isJsonObject } from "./json-object.ts";
-
-/** Under a dotted name, whether it is one key or leads down; of a list of values (`fields`) the only one. */
-function fieldOf(document: JsonObject, name: string): unknown {
-  let found: unknown = document[name];
-  if (found === undefined) {
-    found = name.split(".").reduce<unknown>((at, key) => (isJsonObject(at) ? at[key] : undefined), document);
-  }
-  return Array.isArray(found) && found.length === 1 ? (found[0] as unknown) : found;
-}
 
 function firstOf(document: JsonObject, names: readonly string[]): unknown {
   return names.map((name) => fieldOf(document, name)).find((value) => value !== undefined && value !== null);

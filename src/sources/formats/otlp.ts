@@ -39,10 +39,12 @@ function isRoot(parent: unknown): boolean {
 export const otlpFormat = jsonExportFormat({
   name: "otlp",
   title: "OTLP JSON",
-  matches: (shape) => RESOURCES.some((path) => isResources(shape, path)),
-  paths: RESOURCES.flatMap((resource) =>
-    SCOPES.map(([scope, spans]) => `${resource}[].${scope}[].${spans}[]`),
-  ),
+  matches: (shape) => RESOURCES.some((path) => isResources(shape, path)) || shape.has("scopeSpans[].spans"),
+  paths: [
+    ...RESOURCES.flatMap((resource) => SCOPES.map(([scope, spans]) => `${resource}[].${scope}[].${spans}[]`)),
+    // A resource a line, as Java's exporter prints them.
+    "scopeSpans[].spans[]",
+  ],
   passedOver: { "resourceLogs[]": "log batches", "resourceMetrics[]": "metric batches" },
   spans: span,
 });

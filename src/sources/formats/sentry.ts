@@ -7,8 +7,11 @@ export const sentryFormat = jsonExportFormat({
   matches: (shape) =>
     (shape.has("contexts.trace.trace_id") && hasAny(shape, ["transaction", "event_id", "platform"])) ||
     (shape.has("sent_at") && hasAny(shape, ["event_id", "dsn", "sdk"])),
-  paths: ["contexts.trace", "spans[]"],
-  spans: ofObject((span) => [
-    { traceId: span["trace_id"], spanId: span["span_id"], isRoot: isNoParent(span["parent_span_id"]) },
-  ]),
+  paths: ["contexts.trace", "spans[]", "items[]"],
+  // Newer SDKs send spans as items by themselves; logs and metrics are such items, too, and have no end.
+  spans: ofObject((span, path) =>
+    path === "items[]" && span["end_timestamp"] === undefined
+      ? []
+      : [{ traceId: span["trace_id"], spanId: span["span_id"], isRoot: isNoParent(span["parent_span_id"]) }],
+  ),
 });
