@@ -16,6 +16,7 @@ export interface RowsParts extends SearchParts {
   store: SearchParts["store"] & Pick<Store, "commitVerdict">;
 }
 
+/** What was seen of rows in doubt. Of those in neither list it could not be told. */
 export interface Sightings {
   there: RowKey[];
   missing: DoubtfulRow[];
@@ -49,13 +50,17 @@ export class DoubtfulRows {
     this.#signal = signal;
   }
 
+  /** The rows that are in doubt now, as many as are looked for. */
+  list(): Promise<DoubtfulRow[]> {
+    const { datasetGroupId, run } = this.#request;
+    return rowsInDoubt(this.#parts.store, { origin: run.origin, datasetGroupId }, MAX_SEARCHED_ROWS);
+  }
+
   /** Undefined: rows cannot be found in this draft by their IDs. */
-  async lookForAll(draft: SearchedDraft): Promise<Sightings | undefined> {
+  async lookForAll(draft: SearchedDraft, doubtful: readonly DoubtfulRow[]): Promise<Sightings | undefined> {
     const { datasetGroupId, run } = this.#request;
     const shown = await kindsShown(this.#parts, { ...draft, datasetGroupId }, run, this.#signal);
     if (shown.size === 0) return undefined;
-    const wanted = { origin: run.origin, datasetGroupId };
-    const doubtful = await rowsInDoubt(this.#parts.store, wanted, MAX_SEARCHED_ROWS);
     const there: RowKey[] = [];
     const missing: DoubtfulRow[] = [];
     for (const candidate of doubtful.filter(({ row }) => shown.has(kindOf(row)))) {

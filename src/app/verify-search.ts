@@ -11,7 +11,7 @@ import { rowPages } from "./row-pages.ts";
 import type { Ask } from "./verify-asking.ts";
 
 export interface SearchParts {
-  store: Pick<Store, "listRuns" | "readRows">;
+  store: Pick<Store, "listRuns" | "readRows" | "lookup">;
   api: Pick<Api, "findRows">;
   ask: Ask;
 }
@@ -36,7 +36,10 @@ const PAGE_ROWS = 1_000;
 const SAMPLES = 3;
 const SPAN_COLUMN = /^\s*span[\s_-]*id\s*$/iu;
 
-/** Unknown rows of the group, of all runs at this origin, each key once; at most `limit`. */
+/**
+ * Rows of the group whose entry is in doubt, of all runs at this origin, each key once; at most `limit`. Results may be
+ * unknown that the ledger has settled since: those are not among them.
+ */
 export async function rowsInDoubt(
   store: SearchParts["store"],
   group: { origin: string; datasetGroupId: number },
@@ -46,10 +49,15 @@ export async function rowsInDoubt(
   const runs = await store.listRuns();
   for (const run of runs.filter(({ origin, counts }) => origin === group.origin && counts.unknown > 0)) {
     for await (const rows of rowPages(store, run.runId, ["unknown"])) {
+      const ofGroup = new Map<RowKey, Row>();
       for (const stored of rows) {
         const row = rowOfTexts(stored);
-        if (row.datasetGroupId !== group.datasetGroupId) continue;
-        found.set(storedRowKey(run.origin, stored), row);
+        if (row.datasetGroupId === group.datasetGroupId) ofGroup.set(storedRowKey(run.origin, stored), row);
+      }
+      if (ofGroup.size === 0) continue;
+      for (const { key, state } of await store.lookup([...ofGroup.keys()])) {
+        const row = ofGroup.get(key);
+        if (state === "unknown" && row !== undefined) found.set(key, row);
         if (found.size >= limit) return asList(found);
       }
     }

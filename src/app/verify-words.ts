@@ -12,6 +12,8 @@ export const SENT_OFTEN =
 export const NOT_SHOWN =
   "no row that is known to be there is found by its IDs, so single rows cannot be looked for";
 export const UNCOUNTED = "the draft's rows were not counted before the first of ours was sent";
+export const WERE_BEFORE =
+  "more of the rows in doubt are found than were added: some were there before, and which cannot be told";
 export const UNTOLD = "which of the rows in doubt are there cannot be told";
 
 export function inconclusive(reason: string): Said {

@@ -21,6 +21,7 @@ export interface VerifierParts {
     | "changeRun"
     | "listRuns"
     | "readRows"
+    | "lookup"
     | "reconcile"
     | "sweep"
     | "now"
