@@ -5,7 +5,7 @@
  */
 import type { RunQueue } from "../core/queue.ts";
 import { ACTIVE_STATES, RUNNING_STATES, rowsRead, type StatusCounts, zeroCounts } from "../core/status.ts";
-import type { Run, RunChange, Store } from "../core/store.ts";
+import type { Run, RunChange, Store, StoredRow } from "../core/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Feed, startFeed, storedRowKey } from "./feed.ts";
 import { PAGE_ROWS, rowPages } from "./row-pages.ts";
@@ -88,6 +88,10 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     }
     if (rounds !== undefined && !isPublishing && (await rounds.step(run)) !== "over")
       return { run, over: false };
+    if (run.haltedGroups.length > 0 && run.counts.unprocessed > 0) {
+      await store.changeRun(runId, haltFor(run), ACTIVE_STATES);
+      return { run, over: false };
+    }
     if (publication !== undefined && !(await publication.step(run))) return { run, over: false };
     // The queue first: a run that is finished is looked at no more.
     if (!(await onQueue(() => queue.remove()))) return { run, over: false };
@@ -98,7 +102,8 @@ export function makeFinisher(options: FinisherOptions): Finisher {
   /** Rows that turned out to be absent, and those released late, go on their way again. */
   const sendAgain = async (run: Run) => {
     await store.changeRun(runId, { state: "draining" }, ["verifying"]);
-    if (run.counts.unprocessed === 0) return;
+    // Those of a run with stopped groups wait for whoever carries it on.
+    if (run.counts.unprocessed === 0 || run.haltedGroups.length > 0) return;
     const last = rowsRead(run.counts);
     for (let fromRow = 1; fromRow <= last; fromRow += PAGE_ROWS) {
       await store.requeue(runId, { fromRow, toRow: Math.min(last, fromRow + PAGE_ROWS - 1) });
@@ -128,8 +133,26 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     await onQueue(async () => {
       if (!(await filling.fillUp())) return;
       feed = undefined;
-      if (filling.sawHaltedOnly()) await store.changeRun(runId, haltFor(run), RUNNING_STATES);
+      if (filling.sawHaltedOnly()) await setAside(run);
     });
+  };
+
+  /** What is left are rows of groups that were stopped: the run stops, but asks about the other groups' rows first. */
+  const setAside = async (run: Run) => {
+    const change = rounds === undefined ? haltFor(run) : { state: "verifying" as const };
+    if (!(await store.changeRun(runId, change, RUNNING_STATES)) || rounds === undefined) return;
+    const halted = new Set(run.haltedGroups.map(({ datasetGroupId }) => datasetGroupId));
+    await markQueued(run, ({ datasetGroupId }) => halted.has(Number(datasetGroupId)));
+  };
+
+  /** Queued rows become unprocessed, but for those under way. */
+  const markQueued = async (run: Run, isMeant: (row: StoredRow) => boolean = () => true) => {
+    for await (const rows of rowPages(store, runId, ["queued"])) {
+      const places = rows
+        .filter(isMeant)
+        .map((row) => ({ row: row.row, key: storedRowKey(run.origin, row) }));
+      if (places.length > 0) await store.markUnprocessed(runId, places);
+    }
   };
 
   /** Whether the queue has stayed empty for a while. */
@@ -153,10 +176,7 @@ export function makeFinisher(options: FinisherOptions): Finisher {
     if (run.state === "finished") return true;
     if (run.counts.queued > 0) {
       await store.sweep();
-      for await (const rows of rowPages(store, runId, ["queued"])) {
-        const places = rows.map((row) => ({ row: row.row, key: storedRowKey(run.origin, row) }));
-        await store.markUnprocessed(runId, places);
-      }
+      await markQueued(run);
       const after = await store.getRun(runId);
       if (after !== undefined && after.counts.queued > 0) return false;
     }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { makeFinisher } from "../../src/app/finisher.ts";
 import { memoryQueues } from "../support/memory-queues.ts";
-import { ADDED, RELEASED, UNKNOWN } from "../support/store-fixtures.ts";
+import { ADDED, queuedRow, RELEASED, UNKNOWN } from "../support/store-fixtures.ts";
 import { type Fate, HOLD_MS, verifyScene } from "../support/verify-scene.ts";
 
 async function scene(fates: readonly Fate[]) {
@@ -83,6 +83,39 @@ test("rows that end unknown each time are held after a few rounds", async () => 
   expect(sent).toBe(2);
   expect((await run()).counts).toMatchObject({ added: 1, unknown: 1 });
   expect((await run()).verdicts).toMatchObject([{ kind: "inconclusive", absent: 2 }]);
+});
+
+describe("a run of which a group was stopped", () => {
+  const halted = { datasetGroupId: 7, code: "bad_request", message: "no" };
+  const withStopped = async (fates: readonly Fate[]) => {
+    const made = await scene(fates);
+    const { store, runId, stage } = made;
+    await store.putRows(runId, [{ ...queuedRow(stage.origin, fates.length + 1), datasetGroupId: "7" }]);
+    await store.changeRun(runId, { haltedGroup: halted });
+    return made;
+  };
+
+  test("asks about the other groups' rows before it stops", async () => {
+    const { stepUntil, run, statuses, queues, runId } = await withStopped(["added", "landed"]);
+    await stepUntil(async () => (await run()).finishedAt !== undefined);
+    expect(await run()).toMatchObject({ state: "stopped", halt: { code: "group_halted" } });
+    expect(await statuses()).toEqual(["added", "added", "unprocessed"]);
+    expect((await run()).verdicts).toMatchObject([{ kind: "verified", landed: 1 }]);
+    expect(queues.removed).toEqual([runId]);
+  });
+
+  test("sends theirs again that are not there, and not its own", async () => {
+    const { stepUntil, run, statuses, queues, runId, store, stage, put } = await withStopped(["lost"]);
+    await stepUntil(() => queues.waiting(runId).length > 0);
+    expect(queues.waiting(runId)).toEqual([expect.stringMatching(/^r1-/)]);
+    queues.loseJobs(runId);
+    const claim = await stage.claim(1);
+    put("trace-1");
+    await store.settle(stage.settleOf(claim, ADDED));
+    await stepUntil(async () => (await run()).finishedAt !== undefined);
+    expect(await statuses()).toEqual(["added", "unprocessed"]);
+    expect(await run()).toMatchObject({ state: "stopped", halt: { code: "group_halted" } });
+  });
 });
 
 describe("a run that is verifying", () => {
