@@ -241,7 +241,7 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
   };
   const workers = new Map<string, ObservedRunWorker>();
   const locks = makeGroupLocks({ store, clock, owner: () => presence.owner() });
-  const asking = { store, api: target.api, presence, locks, clock };
+  const asking = { store, api: target.api, presence, locks, clock, onFault };
   const makeVerifier = (run: Run) => makeRunVerifier(asking, run);
   const makePublisher = (run: Run) => makeRunPublisher(asking, run);
   const startWorker = async (run: Run) => {

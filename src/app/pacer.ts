@@ -29,6 +29,9 @@ export interface Pacer {
   paused(ms: number): void;
   /** The pace that was last seen; undefined: nothing holds the senders back but their limits. */
   view(): PaceView | undefined;
+  /** Tells the store now what the next batch would: for the last one. */
+  tell(): Promise<void>;
+  /** What was noted since the last batch is not told any more. */
   close(): void;
 }
 
@@ -79,10 +82,14 @@ export async function startPacer(options: PacerOptions): Promise<Pacer> {
   const isQuiet = (): boolean =>
     answered === 0 && pausedUntilMs === undefined && !search && seen?.ceilingPerSecond === undefined;
 
+  const tell = async (): Promise<void> => {
+    if (!isQuiet()) await step().catch((error: unknown) => closed.signal.aborted || onFault(error));
+  };
+
   const run = async (): Promise<void> => {
     for (;;) {
       await clock.sleep(EVERY_MS, closed.signal);
-      if (!isQuiet()) await step().catch((error: unknown) => closed.signal.aborted || onFault(error));
+      await tell();
     }
   };
 
@@ -110,6 +117,7 @@ export async function startPacer(options: PacerOptions): Promise<Pacer> {
       pausedUntilMs = Math.max(pausedUntilMs ?? -Infinity, clock.monotonicMs() + ms);
     },
     view: () => (seen === undefined ? undefined : paceView(seen)),
+    tell,
     close: () => closed.abort(),
   };
 }
