@@ -3,7 +3,7 @@ import { TraceloadError } from "../core/errors.ts";
 import { groupKey, rowKey, rowOfTexts, type GroupKey, type Row, type RowKey } from "../core/row.ts";
 import type { OpenedSources, SourceRow } from "../core/source.ts";
 import type { RunState } from "../core/status.ts";
-import type { EntryState, LedgerEntry, LedgerNote, Store } from "../core/store.ts";
+import type { EntryState, LedgerEntry, LedgerNote, SeenEntry, Store } from "../core/store.ts";
 import { apparentState } from "../core/status.ts";
 import { reconcileRun } from "./verify.ts";
 
@@ -31,7 +31,7 @@ export interface DecidedRows {
   decided: number;
   /** Rows that stay as they are, by what the ledger says of them. */
   leftAlone: RowsByEntry;
-  /** Rows that are being sent at this moment: they can be decided when that is over. */
+  /** Rows that are being sent at this moment, or whose entry was another one than was seen: to be looked at again. */
   refused: number;
 }
 
@@ -72,8 +72,8 @@ export async function countByEntry(
 }
 
 /**
- * Decides the sources' rows, a batch at a time. Repeating it is safe: what was decided is not held any more. A request
- * whose answer comes between the look at an entry and the decision is overruled by the person.
+ * Decides the sources' rows, a batch at a time. Repeating it is safe: what was decided is not held any more. A row whose
+ * request is answered between the look at its entry and the decision is refused: the person had not seen that.
  */
 export async function decideSources(
   store: DecidingStore,
@@ -96,7 +96,9 @@ export async function decideSources(
     for (let from = 0; from < wanted.length; from += DECIDED_AT_ONCE) {
       signal.throwIfAborted();
       const answers = await Promise.all(
-        wanted.slice(from, from + DECIDED_AT_ONCE).map((row) => decideRow(store, row, plan)),
+        wanted
+          .slice(from, from + DECIDED_AT_ONCE)
+          .map((row) => decideRow(store, row, plan, entries.get(row.key) ?? "none")),
       );
       for (const granted of answers) total[granted ? "decided" : "refused"] += 1;
     }
@@ -104,11 +106,16 @@ export async function decideSources(
   return total;
 }
 
-/** Decides one row, held or not. `false`: it is being sent at this moment. */
-export function decideRow(store: Pick<Store, "decide">, row: KeyedRow, plan: DecisionPlan): Promise<boolean> {
+/** Decides one row, held or not. `false`: it is being sent at this moment, or is not as it was seen. */
+export function decideRow(
+  store: Pick<Store, "decide">,
+  row: KeyedRow,
+  plan: DecisionPlan,
+  seen: SeenEntry,
+): Promise<boolean> {
   const { decision, by, why } = plan;
   const draftDatasetId = decision === "added" ? plan.draftDatasetId : undefined;
-  return store.decide({ key: row.key, group: row.group, decision, draftDatasetId, by, why });
+  return store.decide({ key: row.key, group: row.group, decision, draftDatasetId, by, why, seen });
 }
 
 export function keyed(origin: string, row: Row): KeyedRow {

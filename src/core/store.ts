@@ -182,6 +182,9 @@ export interface LedgerEntry {
   until: number | undefined;
 }
 
+/** What a decision is about: the entry as it was when it was looked at. */
+export type SeenEntry = "none" | Pick<LedgerEntry, "state" | "token">;
+
 /** What a person decided about an entry. */
 export interface LedgerNote {
   /** On the store's clock. */
@@ -409,7 +412,8 @@ export interface Ledger {
   sweep(): Promise<number>;
   /**
    * A person decides: `added` makes the entry added, `absent` removes it. Results do not change: `reconcile` follows.
-   * Refused (`false`), without a note, while the entry is sending.
+   * Refused (`false`), without a note, while the entry is sending; and where it is neither as it was `seen` (undefined:
+   * whatever it is) nor as it was decided already.
    *
    * The draft it is added to is `draftDatasetId`, else the one it is in or was claimed for, else the group's present
    * one. Token, run and row stay; an entry made from nothing has a token of zeros, run 0 and row 0.
@@ -426,6 +430,7 @@ export interface Ledger {
     draftDatasetId: number | undefined;
     by: string;
     why: string;
+    seen?: SeenEntry;
   }): Promise<boolean>;
   /** Oldest first. */
   readNotes(key: RowKey): Promise<LedgerNote[]>;

@@ -1,6 +1,6 @@
 /** Decisions of people about entries: what becomes of entry and group, and the notes that are kept of them. */
 import { describe, expect, it } from "vitest";
-import type { LedgerNote } from "../../src/core/store.ts";
+import type { LedgerNote, SeenEntry } from "../../src/core/store.ts";
 import { ADDED, DRAFT, newToken, setStage, UNKNOWN, type Stage } from "../support/store-fixtures.ts";
 import type { Subject } from "./store-contract.ts";
 
@@ -13,7 +13,7 @@ export function decisionsContract(subject: Subject): void {
       stage: Stage,
       row: number,
       decision: LedgerNote["decision"],
-      change: { draftDatasetId?: number; why?: string } = {},
+      change: { draftDatasetId?: number; why?: string; seen?: SeenEntry } = {},
       store = subject.store,
     ): Promise<boolean> =>
       store.decide({
@@ -73,6 +73,35 @@ export function decisionsContract(subject: Subject): void {
       expect(await decide(stage, 1, "added")).toBe(false);
       expect(await entryOf(stage, 1)).toMatchObject({ state: "sending", token: claim.token });
       expect(await saysOf(stage, 1)).toEqual([]);
+    });
+
+    it("is refused, and not noted, where the entry is not as it was seen; repeated, it is granted again", async () => {
+      const stage = await setStage(subject.store, { rows: 4 });
+      const seenOf = async (row: number): Promise<SeenEntry> => (await entryOf(stage, row)) ?? "none";
+      const unknown = await unknownRow(stage, 1);
+      const seen = await seenOf(1);
+      await subject.store.settle(stage.settleOf(unknown, ADDED));
+      expect(await decide(stage, 1, "absent", { seen })).toBe(false);
+      expect(await entryOf(stage, 1)).toMatchObject({ state: "added", token: unknown.token });
+      const { token } = await unknownRow(stage, 2);
+      const another: SeenEntry = { state: "unknown", token: newToken() };
+      for (const other of [another, "none"] as const) {
+        expect(await decide(stage, 2, "absent", { seen: other })).toBe(false);
+        expect(await decide(stage, 2, "added", { seen: other })).toBe(false);
+      }
+      expect(await decide(stage, 3, "added", { seen: another })).toBe(false);
+      expect(await entryOf(stage, 3)).toBeUndefined();
+      for (const row of [1, 2, 3]) expect(await saysOf(stage, row)).toEqual([]);
+      for (const store of [subject.store, subject.second]) {
+        expect(await decide(stage, 2, "added", { seen: { state: "unknown", token } }, store)).toBe(true);
+        expect(await decide(stage, 4, "added", { seen: "none" }, store)).toBe(true);
+      }
+      expect(await entryOf(stage, 2)).toMatchObject({ state: "added", token });
+      const added = await seenOf(4);
+      for (const store of [subject.store, subject.second]) {
+        expect(await decide(stage, 4, "absent", { seen: added }, store)).toBe(true);
+      }
+      expect(await saysOf(stage, 4)).toEqual(["added: seen in the app", "absent: seen in the app"]);
     });
 
     it("keeps who, what, why and when, oldest first", async () => {

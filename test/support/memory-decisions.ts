@@ -1,5 +1,5 @@
 /** What people do to the in-memory ledger: decide, move it to another store, and prune it. */
-import type { Ledger, LedgerNote, PortableEntry, Token } from "../../src/core/store.ts";
+import type { Ledger, LedgerNote, PortableEntry, SeenEntry, Token } from "../../src/core/store.ts";
 import {
   deleteEntry,
   entriesOf,
@@ -16,9 +16,13 @@ type Decisions = Pick<Ledger, "decide" | "readNotes" | "readEntries" | "putEntri
 
 export function memoryDecisions(state: MemoryState): Decisions {
   return {
-    async decide({ key, group, decision, draftDatasetId, by, why }) {
+    async decide({ key, group, decision, draftDatasetId, by, why, seen }) {
       const entry = state.entries.get(key);
       if (entry?.state === "sending") return false;
+      const isThere =
+        entry?.state === "added" && (draftDatasetId ?? entry.draftDatasetId) === entry.draftDatasetId;
+      const isSo = decision === "added" ? isThere : entry === undefined;
+      if (!isSo && !isAsSeen(entry, seen)) return false;
       const changed =
         decision === "absent"
           ? takeBack(state, entry)
@@ -54,6 +58,12 @@ export function memoryDecisions(state: MemoryState): Decisions {
       return removed.length;
     },
   };
+}
+
+function isAsSeen(entry: MemoryEntry | undefined, seen: SeenEntry | undefined): boolean {
+  if (seen === undefined) return true;
+  if (seen === "none" || entry === undefined) return seen === "none" && entry === undefined;
+  return entry.state === seen.state && entry.token === seen.token;
 }
 
 function fromNothing({ key, group, token }: Pick<MemoryEntry, "key" | "group" | "token">): MemoryEntry {

@@ -11,6 +11,7 @@ import {
 import { viewEntry } from "../../src/app/ledger-entry.ts";
 import { pruneGroup } from "../../src/app/ledger-prune.ts";
 import type { StoredStatus } from "../../src/core/status.ts";
+import type { ClaimRequest } from "../../src/core/store.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 import { scriptedSources, sourceRow } from "../support/scripted-sources.ts";
@@ -32,8 +33,11 @@ async function scene() {
   const store = createMemoryStore(clock);
   const stage = await setStage(store, { rows: 5 });
   const settlements = [ADDED, UNKNOWN, REJECTED, UNKNOWN];
+  const claims = new Map<number, ClaimRequest>();
   for (const [index, settlement] of settlements.entries()) {
-    await store.settle(stage.settleOf(await stage.claim(index + 1), settlement));
+    const claim = await stage.claim(index + 1);
+    claims.set(index + 1, claim);
+    await store.settle(stage.settleOf(claim, settlement));
   }
   await stage.claim(5);
   const { origin } = stage;
@@ -48,7 +52,7 @@ async function scene() {
     );
   const statuses = async (id = runId): Promise<StoredStatus[]> =>
     (await store.readRows(id, { fromRow: 1, limit: 10 })).map(({ status }) => status);
-  return { clock, store, stage, origin, runId, sources, states, statuses };
+  return { clock, store, stage, claims, origin, runId, sources, states, statuses };
 }
 
 describe("rows of a file", () => {
@@ -113,13 +117,31 @@ describe("rows of a file", () => {
   });
 });
 
+test("a row whose answer comes between the look and the decision stays added", async () => {
+  const { store, stage, origin, sources, claims } = await scene();
+  const looking: typeof store = {
+    ...store,
+    lookup: async (keys) => {
+      const entries = await store.lookup(keys);
+      const claim = claims.get(2);
+      if (claim !== undefined) await store.settle(stage.settleOf(claim, ADDED));
+      return entries;
+    },
+  };
+  const decided = await decideSources(looking, sources, origin, ABSENT, never);
+  expect(decided.refused).toBe(2);
+  expect(await store.lookup([stage.keyOf(2)])).toMatchObject([{ state: "added" }]);
+  expect(await store.readNotes(stage.keyOf(2))).toEqual([]);
+});
+
 describe("the results of runs", () => {
   test("follow: rows that are there are added, rows that are not are unprocessed in a run that is over", async () => {
     const { store, stage, origin, runId, statuses } = await scene();
     await store.changeRun(runId, { state: "finished", sourceComplete: true });
     const row = (trace: string) => keyed(origin, { datasetGroupId: 42, traceId: trace, spanId: undefined });
-    expect(await decideRow(store, row("trace-2"), PLAN)).toBe(true);
-    expect(await decideRow(store, row("trace-4"), ABSENT)).toBe(true);
+    const seen = async (number: number) => (await store.lookup([stage.keyOf(number)]))[0] ?? "none";
+    expect(await decideRow(store, row("trace-2"), PLAN, await seen(2))).toBe(true);
+    expect(await decideRow(store, row("trace-4"), ABSENT, await seen(4))).toBe(true);
     expect(await followInRuns(store, origin, never)).toEqual([
       { runId, state: "finished", changed: 2, unprocessed: 2, unknown: 0 },
     ]);
@@ -144,7 +166,7 @@ describe("the results of runs", () => {
   test("of a row that is being sent do not change: it is refused, and nothing is noted", async () => {
     const { store, stage, origin, statuses } = await scene();
     const row = keyed(origin, { datasetGroupId: 42, traceId: "trace-5", spanId: undefined });
-    expect(await decideRow(store, row, ABSENT)).toBe(false);
+    expect(await decideRow(store, row, ABSENT, "none")).toBe(false);
     expect(await store.readNotes(stage.keyOf(5))).toEqual([]);
     expect((await statuses())[4]).toBe("queued");
   });
@@ -153,11 +175,9 @@ describe("the results of runs", () => {
 describe("one row's entry", () => {
   test("is shown with its run, its result and what people decided", async () => {
     const { clock, store, stage, origin } = await scene();
-    await decideRow(
-      store,
-      keyed(origin, { datasetGroupId: 42, traceId: "trace-2", spanId: undefined }),
-      PLAN,
-    );
+    const row = keyed(origin, { datasetGroupId: 42, traceId: "trace-2", spanId: undefined });
+    const [seen] = await store.lookup([row.key]);
+    await decideRow(store, row, PLAN, seen ?? "none");
     expect(await viewEntry(store, stage.keyOf(2))).toMatchObject({
       entry: { state: "added", draftDatasetId: DRAFT, row: 2 },
       run: { runId: stage.run.runId },
@@ -168,11 +188,9 @@ describe("one row's entry", () => {
 
   test("that there is not has no run, but keeps its notes", async () => {
     const { store, stage, origin } = await scene();
-    await decideRow(
-      store,
-      keyed(origin, { datasetGroupId: 42, traceId: "trace-2", spanId: undefined }),
-      ABSENT,
-    );
+    const row = keyed(origin, { datasetGroupId: 42, traceId: "trace-2", spanId: undefined });
+    const [seen] = await store.lookup([row.key]);
+    await decideRow(store, row, ABSENT, seen ?? "none");
     expect(await viewEntry(store, stage.keyOf(2))).toMatchObject({
       entry: undefined,
       run: undefined,

@@ -115,7 +115,7 @@ async function markOne(
     const [entry] = await store.lookup([row.key]);
     const risk = entry === undefined || plan.decision === "added" ? "" : await riskOf(store, entry);
     if (risk !== "" && !(await ask(session, `${risk} Mark it absent?`, yes))) return undefined;
-    const isGranted = await decideRow(store, row, plan);
+    const isGranted = await decideRow(store, row, plan, entry ?? "none");
     const runs = isGranted ? await followInRuns(store, origin, session.signal) : [];
     return { decided: isGranted ? 1 : 0, refused: isGranted ? 0 : 1, leftAlone: noRows(), runs };
   });

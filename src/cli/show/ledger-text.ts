@@ -70,7 +70,7 @@ export function renderDecided(
     lines.push(`left alone: ${formatRows(certain)} ${what} (--all: these, too)`);
   }
   if (refused > 0) {
-    const what = `${formatRows(refused)} being sent at this moment`;
+    const what = `${formatRows(refused)} being sent, or changed, at this moment`;
     lines.push(`${colors.yellow("refused:")} ${what}: type the same command again in a while`);
   }
   for (const run of runs) {

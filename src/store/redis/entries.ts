@@ -1,6 +1,6 @@
 /** Entries of the ledger as people decide them and as other stores hand them over, on Redis. */
 import type { GroupKey, RowKey } from "../../core/row.ts";
-import type { Ledger, LedgerNote, PortableEntry } from "../../core/store.ts";
+import type { Ledger, LedgerNote, PortableEntry, SeenEntry } from "../../core/store.ts";
 import { ENTRY_STATES } from "./layout.ts";
 import { KEY_BYTES, packCalls, packKeys, type PackedCall } from "./packing.ts";
 import { readPortable } from "./records.ts";
@@ -34,12 +34,11 @@ export function createEntries(runner: ScriptRunner): RedisEntries {
   const removedUpTo = new Map<GroupKey, Place>();
 
   return {
-    decide: async ({ key, group, decision, draftDatasetId, by, why }) => {
+    decide: async ({ key, group, decision, draftDatasetId, by, why, seen }) => {
       const note = JSON.stringify({ by, decision, why });
-      const draft = draftDatasetId ?? "";
-      return (
-        replyNumber(await runner.run(decideScript, packKeys([key]), key, group, decision, draft, note)) === 1
-      );
+      const about = [packKeys([key]), key, group] as const;
+      const decided = [decision, draftDatasetId ?? "", note] as const;
+      return replyNumber(await runner.run(decideScript, ...about, ...decided, packSeen(seen))) === 1;
     },
 
     readNotes: async (key) => replyList(await runner.run(readNotesScript, key)).map(noteOf),
@@ -116,6 +115,12 @@ function packEntry({ key, group, state, token, draftDatasetId, until }: Portable
   bytes.writeUIntLE(draftDatasetId ?? 0, 25, 6);
   bytes.writeUIntLE(Math.ceil(until ?? 0), 31, 6);
   return { bytes, placesAt: 37, texts: [group] };
+}
+
+function packSeen(seen: SeenEntry | undefined): Buffer {
+  if (seen === undefined) return Buffer.alloc(0);
+  if (seen === "none") return Buffer.alloc(1);
+  return Buffer.concat([Buffer.of(ENTRY_STATES.indexOf(seen.state) + 1), Buffer.from(seen.token, "hex")]);
 }
 
 function noteOf(reply: Reply): LedgerNote {

@@ -9,15 +9,21 @@ type Keeping = Pick<Ledger, "decide" | "readNotes" | "readEntries" | "putEntries
 
 export function sqlEntries(statements: Statements, schema: string): Keeping {
   return {
-    async decide({ key, group, decision, draftDatasetId, by, why }) {
-      const rows = await statements.run(`select ${schema}.decide_entry($1, $2, $3, $4, $5, $6) as decided`, [
-        key,
-        group,
-        decision,
-        draftDatasetId ?? null,
-        storeText(by),
-        storeText(why),
-      ]);
+    async decide({ key, group, decision, draftDatasetId, by, why, seen }) {
+      const wasEntry = seen === undefined || seen === "none" ? undefined : seen;
+      const rows = await statements.run(
+        `select ${schema}.decide_entry($1, $2, $3, $4, $5, $6, $7, $8) as decided`,
+        [
+          key,
+          group,
+          decision,
+          draftDatasetId ?? null,
+          storeText(by),
+          storeText(why),
+          seen === "none" ? 0 : wasEntry === undefined ? null : ENTRY_CODES[wasEntry.state],
+          wasEntry === undefined ? null : tokenParam(wasEntry.token),
+        ],
+      );
       return rows[0]?.["decided"] === true;
     },
     async readNotes(key) {

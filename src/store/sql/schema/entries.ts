@@ -22,8 +22,10 @@ begin
   end if;
 end $$;
 
+-- What was seen: null for whatever it is now, 0 for no entry, else a state with its token.
 create function ${schema}.decide_entry(
-  p_key uuid, p_group text, p_decision text, p_draft bigint, p_by text, p_why text
+  p_key uuid, p_group text, p_decision text, p_draft bigint, p_by text, p_why text,
+  p_seen_state smallint, p_seen_token bigint
 ) returns boolean language plpgsql set enable_seqscan = off as $$
 declare
   v_group integer;
@@ -31,6 +33,7 @@ declare
   v_draft bigint;
   e ${schema}.entry;
   v_change boolean := false;
+  v_other boolean;
 begin
   perform pg_advisory_xact_lock(${locks.decision}, hashtext(p_key::text));
   if p_decision = 'added' then
@@ -44,8 +47,12 @@ begin
     if e.state = ${ENTRY_CODES.sending} then
       return false;
     end if;
+    v_other := coalesce(e.state, 0) <> p_seen_state or e.token <> p_seen_token;
     if p_decision = 'absent' then
       exit when e.key is null;
+      if v_other then
+        return false;
+      end if;
       delete from ${schema}.entry where key = p_key;
       perform ${schema}.move_groups(array[e.group_id], array[0]);
       if e.state = ${ENTRY_CODES.added} and e.draft = v_present then
@@ -54,6 +61,9 @@ begin
     else
       v_draft := coalesce(p_draft, e.draft, v_present);
       exit when e.state = ${ENTRY_CODES.added} and e.draft is not distinct from v_draft;
+      if v_other then
+        return false;
+      end if;
       if e.key is null then
         -- Under a token that no request ever had; claimed for no draft.
         insert into ${schema}.entry (key, token, group_id, run_seq, row, state)
