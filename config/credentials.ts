@@ -1,4 +1,4 @@
-/** The API key and the proxy: read from the environment only, never from a flag, a file in the project, or a store. */
+/** The API key, the secret of webhooks and the proxy: read from the environment only, never from a flag, a file in the project, or a store. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { TraceloadError } from "../src/core/errors.ts";
@@ -6,22 +6,43 @@ import type { Environment } from "./load.ts";
 
 /** Throws `key_missing` with what to type. White space around the key is dropped (files end in a line break). */
 export function readApiKey(environment: Environment): string {
-  const direct = environment["PROMPTLAYER_API_KEY"]?.trim();
-  if (direct) return direct;
-  const file = environment["PROMPTLAYER_API_KEY_FILE"];
   const next = "export PROMPTLAYER_API_KEY=…   (or try without a key: add --sandbox)";
-  if (!file) throw new TraceloadError("key_missing", "no API key: PROMPTLAYER_API_KEY is not set", { next });
+  const key = readSecret(
+    environment,
+    "PROMPTLAYER_API_KEY",
+    (message) => new TraceloadError("key_missing", message, { next }),
+  );
+  if (key !== undefined) return key;
+  throw new TraceloadError("key_missing", "no API key: PROMPTLAYER_API_KEY is not set", { next });
+}
+
+/** The secret that webhooks are signed with; undefined: none is given. Throws `config_invalid` for a file that is none. */
+export function readWebhookSecret(environment: Environment): string | undefined {
+  return readSecret(
+    environment,
+    "TRACELOAD_WEBHOOK_SECRET",
+    (message) => new TraceloadError("config_invalid", message),
+  );
+}
+
+/** What stands in the variable, or in the file that the variable `…_FILE` names. */
+function readSecret(
+  environment: Environment,
+  name: string,
+  fault: (message: string) => TraceloadError,
+): string | undefined {
+  const direct = environment[name]?.trim();
+  if (direct) return direct;
+  const file = environment[`${name}_FILE`];
+  if (!file) return undefined;
   let content: string;
   try {
     content = readFileSync(file, "utf8").trim();
   } catch (error) {
     const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
-    throw new TraceloadError("key_missing", `PROMPTLAYER_API_KEY_FILE: cannot read ${file} (${reason})`, {
-      next,
-    });
+    throw fault(`${name}_FILE: cannot read ${file} (${reason})`);
   }
-  if (content === "")
-    throw new TraceloadError("key_missing", `PROMPTLAYER_API_KEY_FILE: ${file} is empty`, { next });
+  if (content === "") throw fault(`${name}_FILE: ${file} is empty`);
   return content;
 }
 

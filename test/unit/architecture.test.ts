@@ -22,6 +22,7 @@ const PARTS = [
   "src/sources/",
   "src/sources/remote/",
   "src/promptlayer/",
+  "src/notify/",
   "src/queue/",
   "src/report/",
   "src/sandbox/",
@@ -45,6 +46,7 @@ const ZONES: readonly Zone[] = [
     packages: ["csv-parse", "hyparquet", "re2js", "tinyglobby", "zod"],
   },
   { place: "src/promptlayer/", zones: ["src/core/"], packages: ["undici", "zod"] },
+  { place: "src/notify/", zones: ["src/core/"], packages: ["undici"] },
   { place: "src/queue/", zones: ["src/core/"], packages: ["bullmq", "zod"], typesOf: ["ioredis"] },
   // The one store that has to set up BullMQ's tables, since nobody else has the database.
   {

@@ -1,0 +1,81 @@
+/** Notices to people about runs that go by themselves: the words for them, and the port to whatever carries them. */
+
+/** What of a run's end calls for a notice. */
+export const NOTIFY_ON = ["failure", "recovery", "unknown", "always"] as const;
+export type NotifyOn = (typeof NOTIFY_ON)[number];
+
+/** So many rows are let pass: a number, or a share of the rows read. Neither: none. */
+export interface RowAllowance {
+  rows?: number | undefined;
+  percent?: number | undefined;
+}
+
+export interface NotifyPolicy {
+  on: readonly NotifyOn[];
+  /** More invalid, rejected, failed and unprocessed rows than this are a failure. */
+  failed: RowAllowance;
+  /** More unknown rows than this are a state of their own. */
+  unknown: RowAllowance;
+}
+
+/** How things stood when a notice last said so. A sync that nobody was told of is `good`. */
+export const NOTICE_STATES = ["good", "failing", "unknown"] as const;
+export type NoticeState = (typeof NOTICE_STATES)[number];
+
+export type NoticeKind = "failure" | "recovery" | "unknown" | "success";
+
+/** One notice, as it is sent. It holds nothing of a trace but its ID, and no text that the server or a file wrote. */
+export interface Notice {
+  /** Names the notice: the same for each attempt to deliver it. */
+  id: string;
+  kind: NoticeKind;
+  /** When the run ended, milliseconds since the epoch. */
+  at: number;
+  /** The sync, or another name that the notice's receiver knows. */
+  subject: string;
+  before: NoticeState;
+  now: NoticeState;
+  /** Why, in sentences of traceload's own. */
+  reasons: readonly string[];
+  /** `undefined`: no run came about. */
+  run: NoticeRun | undefined;
+}
+
+export interface NoticeRun {
+  runId: string;
+  state: string;
+  counts: {
+    read: number;
+    added: number;
+    duplicate: number;
+    invalid: number;
+    rejected: number;
+    failed: number;
+    unknown: number;
+    unprocessed: number;
+  };
+  /** The most frequent codes of rows that did not make it, among the first thousand of them. */
+  errors: readonly { code: string; count: number }[];
+  /** IDs of the first few traces that did not make it, or may not have. */
+  traceIds: readonly string[];
+  drafts: readonly {
+    datasetGroupId: number;
+    draftDatasetId: number | null;
+    verdict: string;
+    /** The version that it became; `null`: it is a draft still, or nobody knows. */
+    versionNumber: number | null;
+  }[];
+}
+
+/** What became of one attempt to deliver a notice. */
+export type NoticeDelivery =
+  | { kind: "delivered" }
+  /** `reason` holds no secret, and no address beyond its host. */
+  | { kind: "refused"; reason: string }
+  | { kind: "try-again"; reason: string; retryInMs: number | undefined };
+
+export interface NoticeChannel {
+  /** Sends the notice once. Never rejects for what the network or the receiver does. A repeat has the same id. */
+  send(notice: Notice, signal: AbortSignal): Promise<NoticeDelivery>;
+  close(): Promise<void>;
+}
