@@ -13,8 +13,10 @@ class CommandsFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 20_000,
+    // Against tests that hang, not against machines that are busy.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     fileParallelism: true,
     maxWorkers: 4,
     // No test changes what another file's would see; a process for each file would load the same modules again.
