@@ -13,7 +13,8 @@ import {
 import { isJsonObject, parseJson } from "./formats/json-object.ts";
 import { KeyPattern } from "./key-pattern.ts";
 import type { ReadingNotes } from "./reading-notes.ts";
-import type { JsonObject } from "./record.ts";
+import type { JsonObject, ListColumns } from "./record.ts";
+import { isNoParent } from "./row-problems.ts";
 
 /** Objects in which exports keep a record's own IDs, in folded form. */
 const PARENTS = new Set(["context", "contexts", "trace", "span", "attributes", "info", "transaction"]);
@@ -54,6 +55,12 @@ export function holdsTrace(value: JsonObject): boolean {
   );
 }
 
+/** Where a key of that name stands, written in any way, at the top or below another. */
+function knownPath(value: JsonObject, name: string): Path | undefined {
+  const paths = [...Object.keys(value).map((key) => [key]), ...nestedPaths(value, [])];
+  return paths.find((path) => foldName(path.join(".")) === foldName(name));
+}
+
 function numbersAsWritten(text: string): unknown {
   const parsed = parseJson(text, true);
   return parsed.ok ? parsed.value : undefined;
@@ -63,12 +70,17 @@ export class ObjectFields {
   readonly #source: string;
   readonly #choices: Choices;
   readonly #notes: ReadingNotes;
+  readonly #known: ListColumns | undefined;
+  /** Where the parent's name was found last. */
+  #parent: Path | undefined;
   /** Where the field was found last: most records are alike. */
   readonly #last: Partial<Record<IdentityField, Path>> = {};
   /** The keys among which the field was not found last. */
   readonly #lacking: Partial<Record<IdentityField, KeyPattern>> = {};
 
-  constructor(source: string, choices: Choices, notes: ReadingNotes) {
+  /** `known`: where the source's format has the identity. */
+  constructor(source: string, choices: Choices, notes: ReadingNotes, known?: ListColumns) {
+    this.#known = known;
     this.#source = source;
     this.#choices = choices;
     this.#notes = notes;
@@ -101,6 +113,16 @@ export class ObjectFields {
     return result;
   }
 
+  /** Whether the record is a span without a parent; undefined: its format does not say. */
+  isRoot(value: JsonObject): boolean | undefined {
+    const name = this.#known?.parent;
+    if (name === undefined) return undefined;
+    if (this.#parent === undefined || at(value, this.#parent) === undefined) {
+      this.#parent = knownPath(value, name);
+    }
+    return this.#parent === undefined || isNoParent(at(value, this.#parent));
+  }
+
   #valueOf(field: IdentityField, record: JsonObject): unknown {
     const choice = this.#choices[field];
     if (choice !== undefined) return valueAt(record, choice.path);
@@ -120,6 +142,9 @@ export class ObjectFields {
   }
 
   #path(field: IdentityField, value: JsonObject): Path | undefined {
+    const known = field === "group" ? undefined : this.#known?.[field];
+    const knownAt = known === undefined ? undefined : knownPath(value, known);
+    if (knownAt !== undefined) return knownAt;
     if (this.#lacking[field]?.fits(value) === true) return undefined;
     const keys = Object.keys(value).filter((key) => !isJsonObject(value[key]));
     const flat = findColumn(this.#source, field, keys);

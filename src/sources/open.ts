@@ -183,7 +183,9 @@ class SourcesReader {
       for (const [index, name] of this.#names.entries()) {
         const source = await this.#open(name, signal);
         const { format, reason } = source;
-        const counted = this.#isCounted(source) ? await this.#count(source, index, notes, signal) : undefined;
+        const counted = this.#isCounted(source, name)
+          ? await this.#count(source, index, notes, signal)
+          : undefined;
         looked.push({ name, format, reason, places: undefined, notes: new ReadingNotes(), ...counted });
         if (counted !== undefined) continue;
         if (this.#isOneTime(name)) this.#lookedAt.set(name, source);
@@ -217,6 +219,10 @@ class SourcesReader {
     return this.#once.remotes.has(name) || (name === STDIN && this.#environment.stdinAgain !== undefined);
   }
 
+  #isReadAgain(name: string): boolean {
+    return !this.#isOneTime(name) || this.#isKept(name);
+  }
+
   #planOf({ name, format, reason, places, notes }: LookedAt): SourcePlan {
     const count = (set: keyof DistinctRecords) =>
       places === undefined ? 0 : (this.#distinct?.[set].count(places.from, places.to) ?? 0);
@@ -242,7 +248,7 @@ class SourcesReader {
     signal: AbortSignal,
   ): Promise<Pick<LookedAt, "places" | "notes">> {
     const name = this.#names[index] ?? "";
-    if (this.#isOneTime(name) && !this.#isKept(name)) {
+    if (!this.#isReadAgain(name)) {
       await source.close();
       throw readableOnce(source.name);
     }
@@ -262,9 +268,9 @@ class SourcesReader {
     return { places: { from, to: distinct.records }, notes };
   }
 
-  /** Whether the source is read twice: its rows are distinct ones, or what was named must be in it. */
-  #isCounted({ format }: SourceText): boolean {
-    return this.#isDistinct(format) || this.#isNamed;
+  /** Whether the source is read twice: its rows are distinct ones, what was named must be in it, or it has pages. */
+  #isCounted({ format }: SourceText, name: string): boolean {
+    return this.#isDistinct(format) || this.#isNamed || (format.pages === true && this.#isReadAgain(name));
   }
 
   /** Whether conditions or paths choose what is sent. */
@@ -317,7 +323,7 @@ class SourcesReader {
     notes: ReadingNotes,
     signal: AbortSignal,
   ): AsyncGenerator<SourceRow[]> {
-    const maker = new RowMaker({ index, name: source.name }, this.#reading, notes);
+    const maker = new RowMaker({ index, name: source.name, format: source.format }, this.#reading, notes);
     let rows: SourceRow[] = [];
     try {
       for await (const records of source.format.records(source.text, source.name)) {

@@ -40,6 +40,14 @@ export type SourceRecord =
   /** The source says that it is a part of something larger. `message` begins in the middle of a sentence. */
   | { kind: "page"; line: number; message: string };
 
+/** Where a list has its identity, whatever its other names look like. The user's own choice comes before it. */
+export interface ListColumns {
+  trace: string;
+  span?: string;
+  /** Names a span's parent: where that is missing, the span is a root. */
+  parent?: string;
+}
+
 /** The beginning of a source's text, by which its format is known. */
 export interface SourceHead {
   readonly text: string;
@@ -47,8 +55,10 @@ export interface SourceHead {
   readonly whole: boolean;
   /** Whether it begins as JSON does. */
   readonly isJson: boolean;
-  /** The paths that stand in it. */
+  /** The paths that stand in it, of JSON. */
   shape(): JsonShape;
+  /** The names that its records have, folded: a table's first line, or the keys of the first JSON objects. */
+  names(): ReadonlySet<string>;
 }
 
 export interface RecordFormat {
@@ -58,6 +68,10 @@ export interface RecordFormat {
   readonly title: string;
   /** Whether its records are spans, so that one trace stands in many of them. */
   readonly spans: boolean;
+  /** For lists alone; undefined: their columns are known by their names. */
+  readonly columns?: ListColumns;
+  /** Whether such a list can say that it is a part of something larger. (Of spans it is known, for all are counted.) */
+  readonly pages?: true;
   matches(head: SourceHead): boolean;
   /** What of the head shows it: "it has resourceSpans". Omit it where paths in JSON do. */
   reason?(head: SourceHead): string;

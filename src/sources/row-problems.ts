@@ -46,6 +46,12 @@ export function isMissing(id: string): boolean {
   return ALL_ZERO.test(id) || id === "\\N" || id.toLowerCase() === "null";
 }
 
+/** Whether a parent's ID names none: missing, empty or zero. */
+export function isNoParent(parent: unknown): boolean {
+  if (typeof parent === "string") return isMissing(parent.trim());
+  return parent === undefined || parent === null || parent === 0;
+}
+
 /** What is wrong with an ID that is not missing, if anything. `what` names it: `trace_id`, `span_id`. */
 export function idProblem(id: string, what: string): RowProblem | undefined {
   if (ORDINARY_ID.test(id) && !(id.includes(".") && ROUNDED_NUMBER.test(id))) return undefined;

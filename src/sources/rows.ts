@@ -7,9 +7,9 @@ import { RoundedDigits } from "./id-damage.ts";
 import { paddedId, plainId } from "./id-form.ts";
 import { ObjectFields } from "./object-fields.ts";
 import type { ReadingNotes } from "./reading-notes.ts";
-import { excerpt, type RowProblem, type SourceRecord } from "./record.ts";
+import { excerpt, type RecordFormat, type RowProblem, type SourceRecord } from "./record.ts";
 import { RecordChoice, type RowReading } from "./record-choice.ts";
-import { groupProblem, idProblem, isMissing, problem } from "./row-problems.ts";
+import { groupProblem, idProblem, isMissing, isNoParent, problem } from "./row-problems.ts";
 import { identityIsCertain, tableColumns, type TableColumns } from "./table-columns.ts";
 
 /** How many JSON records may lack a trace key before the source as a whole is refused. */
@@ -49,6 +49,8 @@ export class RowMaker {
   readonly #reading: RowReading;
   readonly #index: number;
   readonly #name: string;
+  /** Of what is read. */
+  readonly #format: Pick<RecordFormat, "columns" | "spans">;
   #columns: TableColumns | undefined;
   #fields: ObjectFields | undefined;
   /** The first record of a table, until the second one helps to tell whether it is a header. */
@@ -62,7 +64,12 @@ export class RowMaker {
   readonly #traceDigits = new RoundedDigits();
   readonly #spanDigits = new RoundedDigits();
 
-  constructor(source: { index: number; name: string }, reading: RowReading, notes: ReadingNotes) {
+  constructor(
+    source: { index: number; name: string; format: Pick<RecordFormat, "columns" | "spans"> },
+    reading: RowReading,
+    notes: ReadingNotes,
+  ) {
+    this.#format = source.format;
     this.#notes = notes;
     this.#index = source.index;
     this.#name = source.name;
@@ -139,6 +146,8 @@ export class RowMaker {
       unit: this.#options.unit,
       choices,
       conditions,
+      known: this.#format.columns,
+      spans: this.#format.spans,
     });
     this.#columns = columns;
     this.#first = undefined;
@@ -170,6 +179,7 @@ export class RowMaker {
       const text = index === undefined ? "" : (cells[index] ?? "");
       return (columns.report ? undefuseCell(text) : text).trim();
     };
+    if (this.#options.rootOnly && columns.parent !== undefined && !isNoParent(cell(columns.parent))) return;
     if (columns.conditions.length > 0 && !this.#choice.takes((index) => cell(columns.conditions[index])))
       return;
     const identity: Identity = {
@@ -187,11 +197,12 @@ export class RowMaker {
   #takeObject({ line, value, text }: ObjectRecord, rows: SourceRow[]): void {
     this.#notes.records += 1;
     if (!this.#choice.takesJson(value, text)) return;
-    this.#fields ??= new ObjectFields(this.#name, this.#reading.choices, this.#notes);
+    this.#fields ??= new ObjectFields(this.#name, this.#reading.choices, this.#notes, this.#format.columns);
+    if (this.#options.rootOnly && this.#fields.isRoot(value) === false) return;
     const found = this.#fields.read(value, text);
     const identity: Identity = { trace: "", span: "", group: "" };
     for (const field of IDENTITY_FIELDS) {
-      if (field === "span" && this.#options.unit === "trace") continue;
+      if (field === "span" && this.#options.unit === "trace" && !this.#format.spans) continue;
       const fieldText = found[field]?.text;
       if (fieldText !== undefined) {
         identity[field] = fieldText.trim();

@@ -14,7 +14,7 @@ import {
   type IdentityField,
   type NamedColumn,
 } from "./columns.ts";
-import { excerpt } from "./record.ts";
+import { excerpt, type ListColumns } from "./record.ts";
 
 export interface TableColumns {
   /** Whether the first record holds names and is no row. */
@@ -24,17 +24,23 @@ export interface TableColumns {
   trace: number;
   span: number | undefined;
   group: number | undefined;
+  /** Names a span's parent. */
+  parent: number | undefined;
   /** What each of the conditions looks at. */
   conditions: number[];
   /** One of traceload's own reports, whose cells were defused. */
   report: boolean;
 }
 
-/** How the user wants a table to be read. */
+/** How a table is to be read: as the user wants, and as its format is. */
 export interface TableReading {
   unit: SourceOptions["unit"];
   choices: Choices;
   conditions: readonly CompiledCondition[];
+  /** Where its format has the identity. */
+  known: ListColumns | undefined;
+  /** Whether its records are spans, which are counted whatever a row is. */
+  spans: boolean;
 }
 
 /** Texts that are rather an ID than a name: no spaces, and a digit somewhere. */
@@ -63,6 +69,12 @@ function isHeader(
   );
 }
 
+function indexOf(names: readonly string[], known: string | undefined): number | undefined {
+  if (known === undefined) return undefined;
+  const index = names.findIndex((name) => foldName(name) === foldName(known));
+  return index === -1 ? undefined : index;
+}
+
 function withoutHeader(source: string, names: readonly string[]): Error {
   const shown = excerpt(names.join(", "));
   const next =
@@ -80,7 +92,8 @@ export function tableColumns(
   reading: TableReading,
 ): TableColumns {
   const names = first.cells.map((cell) => cell.trim());
-  const header = first.named === true || isHeader(names, second, reading);
+  const { known } = reading;
+  const header = first.named === true || known !== undefined || isHeader(names, second, reading);
   const named = (wanted: NamedColumn): number => {
     if (header) return namedColumn(source, wanted, names);
     const number = columnNumber(wanted.name);
@@ -93,14 +106,15 @@ export function tableColumns(
   const column = (field: IdentityField): number | undefined => {
     const choice = reading.choices[field];
     if (choice !== undefined) return named({ name: choice.path.name, flag: choice.flag, field });
-    return header ? findColumn(source, field, names) : undefined;
+    if (!header) return undefined;
+    return indexOf(names, field === "group" ? undefined : known?.[field]) ?? findColumn(source, field, names);
   };
   const listOfIds = !header && names.length === 1 && looksLikeId(names[0] ?? "");
   const trace = column("trace") ?? (listOfIds ? 0 : undefined);
   if (trace === undefined) {
     throw header ? noColumn(source, "trace", { columns: names }) : withoutHeader(source, names);
   }
-  const span = reading.unit === "trace" ? undefined : column("span");
+  const span = reading.unit === "trace" && !reading.spans ? undefined : column("span");
   if (reading.unit === "span" && span === undefined) throw noColumn(source, "span", { columns: names });
   return {
     header,
@@ -108,6 +122,7 @@ export function tableColumns(
     trace,
     span,
     group: column("group"),
+    parent: header ? indexOf(names, known?.parent) : undefined,
     conditions: reading.conditions.map(({ field }) =>
       named({ name: field.name, flag: "--where ", field: undefined }),
     ),

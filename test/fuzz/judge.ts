@@ -4,6 +4,7 @@ import { TraceloadError } from "../../src/core/errors.ts";
 import type { SourceOptions, SourceRow } from "../../src/core/source.ts";
 import { choicesOf } from "../../src/sources/choices.ts";
 import { openSources } from "../../src/sources/open.ts";
+import { parquetFormat } from "../../src/sources/formats/parquet.ts";
 import { parquetSource } from "../../src/sources/parquet.ts";
 import { ReadingNotes } from "../../src/sources/reading-notes.ts";
 import { INVALID_ROW_CODES, MAX_ID_CHARS } from "../../src/sources/row-problems.ts";
@@ -83,7 +84,7 @@ async function readParquet(file: string, options: SourceOptions): Promise<Read> 
   const { signal } = new AbortController();
   const read: Read = { format: "Parquet", rows: [], fault: undefined };
   const maker = new RowMaker(
-    { index: 0, name: file },
+    { index: 0, name: file, format: parquetFormat },
     { options, choices: choicesOf(options), conditions: [] },
     new ReadingNotes(),
   );

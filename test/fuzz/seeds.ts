@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { A, B, EXPORTS, S1, S2 } from "../support/exports.ts";
+import { LLM_EXPORTS } from "../support/llm-exports.ts";
 
 export interface Seed {
   name: string;
@@ -20,11 +21,14 @@ const TEXTS: Readonly<Record<string, string>> = {
   report: `row,trace_id,span_id,status,run_id\n1,'=${A},${S1},failed,r\n`,
   ndjson: `{"trace_id":"${A}","attributes":{"a":[1,{"b":2}]}}\n{"trace_id":12345678901234567890}\n`,
   json: JSON.stringify({ rows: [{ trace_id: A, span_id: S1 }, { trace_id: B }], next: null }, null, 2),
+  clickhouse: JSON.stringify({ meta: [{ name: "TraceId", type: "String" }], data: [[A], [B]], rows: 2 }),
+  arrays: `["TraceId","SpanId"]\n["String","String"]\n["${A}","${S1}"]\n`,
+  bigquery: `{"schema":{"fields":[{"name":"trace_id","type":"BYTES"}]},"rows":[{"f":[{"v":"AAAA"}]}],"totalRows":"2"}`,
   sequence: `\u001e{"context":{"trace_id":"0x${A}"}}\n\u001e{"context":{"trace_id":"${B}"}}\n`,
 };
 
 function ofTests(): Seed[] {
-  const exports = EXPORTS.map(({ format, what, document }) => ({
+  const exports = [...EXPORTS, ...LLM_EXPORTS].map(({ format, what, document }) => ({
     name: `${format}: ${what}`,
     bytes: Buffer.from(typeof document === "string" ? document : JSON.stringify(document)),
   }));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { SourceOptions, SourceRow } from "../../src/core/source.ts";
+import type { SourceOptions, SourcePlan, SourceRow } from "../../src/core/source.ts";
 import { openSources } from "../../src/sources/open.ts";
 
 export const DEFAULT_OPTIONS: SourceOptions = {
@@ -50,11 +50,21 @@ export async function inDirectory<T>(run: (directory: string) => Promise<T>): Pr
 }
 
 /** Reads `content` as a file. */
-export function readFileOf(
+export async function readFileOf(
   content: string | Uint8Array,
   options: Partial<SourceOptions> = {},
   name = "ids.csv",
 ): Promise<Reading> {
+  const { rows, batches, fault } = await readWithPlan(content, options, name);
+  return { rows, batches, fault };
+}
+
+/** Reads `content` as a file, and what is known of it before. */
+export function readWithPlan(
+  content: string | Uint8Array,
+  options: Partial<SourceOptions> = {},
+  name = "ids.csv",
+): Promise<Reading & { plan: SourcePlan | undefined }> {
   return inDirectory(async (directory) => {
     const path = join(directory, name);
     writeFileSync(path, content);
@@ -63,7 +73,10 @@ export function readFileOf(
       { ...DEFAULT_OPTIONS, ...options },
       { stdin: Readable.from([]) },
     );
-    return collect(sources.rows(new AbortController().signal));
+    const { signal } = new AbortController();
+    const reading = await collect(sources.rows(signal));
+    const [plan] = await sources.plan(signal).catch(() => []);
+    return { plan, ...reading };
   });
 }
 

@@ -7,6 +7,7 @@ import { SOURCE_FORMATS, type SourceOptions, type SourcePlan } from "../../src/c
 import { FORMATS } from "../../src/sources/formats/registry.ts";
 import { openSources } from "../../src/sources/open.ts";
 import { EXPORTS, A, B, S1, S2, S3 } from "../support/exports.ts";
+import { LLM_EXPORTS } from "../support/llm-exports.ts";
 import { DEFAULT_OPTIONS, brief, collect, inDirectory } from "../support/source-reading.ts";
 
 interface Read {
@@ -31,6 +32,8 @@ function read(text: string, options: Partial<SourceOptions> = {}): Promise<Read>
   });
 }
 
+const EXAMPLES = [...EXPORTS, ...LLM_EXPORTS];
+
 const titleOf = (name: string): string | undefined => FORMATS.find((format) => format.name === name)?.title;
 const tracesOf = (pairs: readonly string[]): string[] => [
   ...new Set(pairs.map((pair) => `${pair.slice(0, pair.indexOf("/"))}/`)),
@@ -42,12 +45,12 @@ describe("formats", () => {
   });
 
   test("of exports in text have each an example here", () => {
-    const shown = new Set(EXPORTS.map(({ format }) => format));
+    const shown = new Set(EXAMPLES.map(({ format }) => format));
     expect(FORMATS.filter(({ name, spans }) => spans && name !== "parquet" && !shown.has(name))).toEqual([]);
   });
 });
 
-describe.each(EXPORTS)(
+describe.each(EXAMPLES)(
   "$format: $what",
   ({ format, document, pairs, roots, passedOver = [], warnings = [] }) => {
     const text = typeof document === "string" ? document : JSON.stringify(document);

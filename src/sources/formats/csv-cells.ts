@@ -37,7 +37,8 @@ function countLineEnds(bytes: Buffer, from: number, to: number): number {
 }
 
 /** Index behind the first line end outside quotes, or -1; `quoted` is carried from one piece to the next. */
-function behindRecord(bytes: Buffer, state: { quoted: boolean }): number {
+function behindRecord(bytes: Buffer, state: { quoted: boolean }, quotes: boolean): number {
+  if (!quotes) return hasLineEnd(bytes) ? behindLine(bytes) : -1;
   if (!bytes.includes(QUOTE) && (state.quoted || !hasLineEnd(bytes))) return -1;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at];
@@ -55,6 +56,7 @@ function behindLine(bytes: Buffer): number {
 
 export class CsvCells {
   readonly #delimiter: string;
+  readonly #quotes: boolean;
   #parser: Parser;
   /** Complete records, with the parser's count of bytes at their end. */
   #parsed: { cells: string[]; end: number }[] = [];
@@ -67,8 +69,10 @@ export class CsvCells {
   #columns: number | undefined;
   #return = "";
 
-  constructor(delimiter: string) {
+  /** `quotes`: cells may stand in quotes; else a quote is a character like others. */
+  constructor(delimiter: string, { quotes = true }: { quotes?: boolean } = {}) {
     this.#delimiter = delimiter;
+    this.#quotes = quotes;
     this.#parser = this.#newParser();
   }
 
@@ -99,6 +103,7 @@ export class CsvCells {
     this.#held = Buffer.alloc(0);
     const parser = new Parser({
       delimiter: this.#delimiter,
+      quote: this.#quotes ? '"' : false,
       record_delimiter: ["\r\n", "\n", "\r"],
       relax_column_count: true,
       relax_quotes: true,
@@ -120,7 +125,7 @@ export class CsvCells {
     let rest = bytes;
     while (rest.length > 0) {
       if (this.#skipping !== undefined) {
-        const end = behindRecord(rest, this.#skipping);
+        const end = behindRecord(rest, this.#skipping, this.#quotes);
         const skipped = end === -1 ? rest.length : end;
         if (hasLineEnd(rest)) this.#line += countLineEnds(rest, 0, skipped);
         rest = rest.subarray(skipped);

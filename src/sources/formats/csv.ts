@@ -3,8 +3,11 @@ import { TraceloadError } from "../../core/errors.ts";
 import { excerpt, type RecordFormat, type SourceRecord } from "../record.ts";
 import { problem, tooLong } from "../row-problems.ts";
 import { CsvCells, type CsvRecord } from "./csv-cells.ts";
+import { isTypesRow } from "./clickhouse-types.ts";
 import { sniffDelimiter } from "./delimiter.ts";
-import { isRule } from "./drawn-table.ts";
+import { refuseDisplay } from "./displays.ts";
+import { DrawnTable } from "./drawn-table.ts";
+import { isEscapedTsv } from "./escaped-tsv.ts";
 
 const DELIMITER_NAMES: Readonly<Record<string, string>> = {
   ",": "commas",
@@ -13,21 +16,11 @@ const DELIMITER_NAMES: Readonly<Record<string, string>> = {
   "|": "bars",
 };
 
-/** The line that psql puts under its tables. */
-const ROW_COUNT = /^\(\d+ rows?\)$/;
-
-function isOrnament(cells: readonly string[]): boolean {
-  const [first = ""] = cells;
-  // Asked of every record: most begin like an ID.
-  if (/^[0-9A-Za-z]/.test(first)) return false;
-  return isRule(cells.join("")) || (cells.length === 1 && ROW_COUNT.test(first.trim()));
-}
-
-function asRecord(record: CsvRecord): SourceRecord | undefined {
+function asRecord(record: CsvRecord): SourceRecord {
   const { line } = record;
   switch (record.kind) {
     case "cells":
-      return isOrnament(record.cells) ? undefined : { kind: "cells", line, cells: record.cells };
+      return { kind: "cells", line, cells: record.cells };
     case "too-long":
       return { kind: "broken", line, problem: tooLong() };
     case "open-quote":
@@ -47,30 +40,74 @@ function isEmpty(cells: readonly string[]): boolean {
   return cells.every((cell) => cell.trim() === "");
 }
 
-/**
- * Spreadsheets end their files with up to a million records whose cells are all empty: they count as blank lines, but
- * only there. In front of a record that has cells they are records like others.
- */
-class TrailingEmptyRecords {
-  #lines: number[] = [];
-  #cells: string[] = [];
+/** Tells the rows of a table from what else stands in it. */
+class TableRows {
+  /** The table cannot be read further. */
+  fault: TraceloadError | undefined;
+  readonly #source: string;
+  readonly #drawn = new DrawnTable();
+  /** A drawn row goes on in the next line, or does not. */
+  #held: SourceRecord | undefined;
+  /** How many records there were so far. */
+  #records = 0;
+  /**
+   * Spreadsheets end their files with up to a million records whose cells are all empty: they count as blank lines, but
+   * only there. In front of a record that has cells they are records like others.
+   */
+  #emptyLines: number[] = [];
+  #emptyCells: string[] = [];
 
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  /** The rows that are complete now. */
   pass(records: readonly CsvRecord[]): SourceRecord[] {
     const passed: SourceRecord[] = [];
     for (const raw of records) {
+      if (this.fault !== undefined) break;
       const record = asRecord(raw);
-      if (record === undefined) continue;
+      if (record.kind === "cells" && !this.#isRow(record.cells, record.line)) continue;
+      passed.push(...this.end());
+      this.#records += 1;
+      if (this.#records === 2 && record.kind === "cells" && isTypesRow(record.cells)) continue;
       if (record.kind === "cells" && isEmpty(record.cells)) {
-        this.#lines.push(record.line);
-        this.#cells = record.cells;
+        this.#emptyLines.push(record.line);
+        this.#emptyCells = record.cells;
         continue;
       }
-      for (const line of this.#lines) passed.push({ kind: "cells", line, cells: this.#cells });
-      this.#lines = [];
-      passed.push(record);
+      for (const line of this.#emptyLines) passed.push({ kind: "cells", line, cells: this.#emptyCells });
+      this.#emptyLines = [];
+      if (this.#drawn.isDrawn) this.#held = record;
+      else passed.push(record);
     }
     return passed;
   }
+
+  /** The row that waited for the next line. */
+  end(): SourceRecord[] {
+    const held = this.#held;
+    this.#held = undefined;
+    return held === undefined ? [] : [held];
+  }
+
+  #isRow(cells: readonly string[], line: number): boolean {
+    const isRow = this.#drawn.take(cells);
+    if (isRow !== "wrapped") return isRow;
+    this.#held = undefined;
+    this.fault = new TraceloadError(
+      "source_format",
+      `${this.#source}:${line}: the table is drawn so narrow that cells go on in the next line, and IDs are cut in two`,
+      { next: "Export it as a table: psql --csv -c '…' | traceload import -" },
+    );
+    return false;
+  }
+}
+
+function openTable(head: string, source: string, given: string | undefined): CsvCells {
+  refuseDisplay(head, source);
+  const delimiter = given ?? sniffDelimiter(head);
+  return new CsvCells(delimiter, { quotes: delimiter !== "\t" || !isEscapedTsv(head) });
 }
 
 async function* readTable(
@@ -78,15 +115,17 @@ async function* readTable(
   source: string,
   delimiter: string | undefined,
 ): AsyncGenerator<SourceRecord[]> {
-  const empties = new TrailingEmptyRecords();
+  const rows = new TableRows(source);
   let cells: CsvCells | undefined;
   for await (const chunk of text) {
-    cells ??= new CsvCells(delimiter ?? sniffDelimiter(chunk));
-    yield empties.pass(await cells.push(chunk));
+    cells ??= openTable(chunk, source, delimiter);
+    yield rows.pass(await cells.push(chunk));
+    if (rows.fault !== undefined) throw rows.fault;
   }
   if (cells === undefined) return;
   const { records, openQuote } = await cells.end();
-  yield empties.pass(records);
+  yield [...rows.pass(records), ...rows.end()];
+  if (rows.fault !== undefined) throw rows.fault;
   if (openQuote !== undefined) {
     throw new TraceloadError(
       "source_format",

@@ -2,8 +2,9 @@
 import { TraceloadError } from "../../core/errors.ts";
 import { isJsonObject, notAnObject, parseJson } from "../formats/json-object.ts";
 import type { JsonObject, RecordFormat, SourceRecord } from "../record.ts";
-import { problem, tooLong } from "../row-problems.ts";
+import { isNoParent, problem, tooLong } from "../row-problems.ts";
 import { sourceHead } from "../head.ts";
+import { Pages } from "./pages.ts";
 import type { JsonShape } from "./shape.ts";
 import { JsonWalker, type FoundText } from "./walker.ts";
 
@@ -67,14 +68,15 @@ class ExportReader {
   readonly #definition: JsonExport;
   readonly #walker: JsonWalker;
   readonly #found = new Map<string, number>();
-  readonly #totals = new Map<string, number>();
+  readonly #pages: Pages;
 
   constructor(definition: JsonExport, head: string) {
     const { paths, passedOver = {}, cursors = [], totals = {}, maxRecordChars } = definition;
     this.#definition = definition;
+    this.#pages = new Pages({ cursors, totals });
     const own = typeof paths === "function" ? paths(sourceHead(head, false).shape()) : paths;
     this.#walker = new JsonWalker({
-      paths: [...own, ...Object.keys(passedOver), ...cursors, ...Object.keys(totals)],
+      paths: [...own, ...Object.keys(passedOver), ...this.#pages.paths],
       lines: isOneDocumentALine(head),
       ...(maxRecordChars === undefined ? {} : { maxChars: maxRecordChars }),
     });
@@ -91,13 +93,7 @@ class ExportReader {
   /** What is known only when all was read. */
   end(): SourceRecord[] {
     this.#walker.end();
-    const records: SourceRecord[] = [];
-    for (const [path, total] of this.#totals) {
-      const held = this.#found.get(this.#definition.totals?.[path] ?? "") ?? 0;
-      if (total > held)
-        records.push({ kind: "page", line: 1, message: `it holds ${held} of ${total} records` });
-    }
-    return records;
+    return this.#pages.end(this.#found);
   }
 
   failIfFaulty(source: string): void {
@@ -109,22 +105,12 @@ class ExportReader {
   }
 
   #recordsOf({ path, line, text }: FoundText): SourceRecord[] {
-    const { passedOver = {}, cursors = [], totals = {}, spans, exactNumbers = false } = this.#definition;
+    const { passedOver = {}, spans, exactNumbers = false } = this.#definition;
     const what = passedOver[path];
     if (what !== undefined) return [{ kind: "passed-over", line, what }];
     if (text === undefined) return [{ kind: "broken", line, problem: tooLong() }];
+    if (this.#pages.paths.includes(path)) return this.#pages.take(path, line, text);
     const parsed = parseJson(text, exactNumbers);
-    if (cursors.includes(path)) {
-      const leadsOn = parsed.ok && parsed.value !== null && parsed.value !== "" && parsed.value !== false;
-      return leadsOn
-        ? [{ kind: "page", line, message: `it is one page of several: ${path} leads to the next` }]
-        : [];
-    }
-    if (path in totals) {
-      const total = parsed.ok ? Number(parsed.value) : Number.NaN;
-      if (Number.isFinite(total)) this.#totals.set(path, (this.#totals.get(path) ?? 0) + total);
-      return [];
-    }
     this.#found.set(path, (this.#found.get(path) ?? 0) + 1);
     if (!parsed.ok) return [{ kind: "broken", line, problem: parsed.problem }];
     const { value } = parsed;
@@ -152,12 +138,6 @@ export function objectsIn(list: unknown): JsonObject[] {
   return Array.isArray(list) ? list.filter(isJsonObject) : [];
 }
 
-/** Whether a parent's ID names none: missing, empty or zero. */
-export function isNoParent(parent: unknown): boolean {
-  if (typeof parent === "string") return /^[0-]*$/.test(parent);
-  return parent === undefined || parent === null || parent === 0;
-}
-
 /**
  * Whether the first line is a document of its own. Of an object whose line does not end in the head, so it seems. A
  * first line that is broken, followed by a good one, is no reason to take the rest for one document.
@@ -171,4 +151,5 @@ function isOneDocumentALine(head: string): boolean {
   return !/[[{,:]\s*$/.test(first) && second !== undefined && /^\s*[[{]/.test(second) && parseJson(second).ok;
 }
 
+export { isNoParent };
 export type { JsonShape };
