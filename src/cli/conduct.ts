@@ -122,7 +122,7 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
       signal.removeEventListener("abort", onStop);
       view.close();
     }
-    const { summary } = await writeRunReport(session, {
+    const summary = await writeRunReport(session, {
       store: workplace.store,
       run: end.run,
       directory: settings.reportDir,

@@ -1,13 +1,9 @@
 /** The last word on a run: its report is written, and its summary printed. */
-import path from "node:path";
 import { flagName, SETTINGS } from "../../config/settings.ts";
 import type { Run, Store } from "../core/store.ts";
-import { TraceloadError } from "../core/errors.ts";
-import { storedReportRows } from "../report/columns.ts";
-import { nextCommands } from "../report/next-commands.ts";
 import { printableJson } from "../report/rows-text.ts";
-import { buildSummary, type RunSummary } from "../report/summary.ts";
-import { runReportDirectory, writeReport, type WrittenReport } from "../report/writer.ts";
+import type { RunSummary } from "../report/summary.ts";
+import { reportRun } from "../wire/run-report.ts";
 import type { Session } from "./session.ts";
 import { renderSummary } from "./show/summary-text.ts";
 
@@ -22,46 +18,20 @@ export interface RunReportInput {
 }
 
 /** Throws `report_unwritable`. */
-export function writeRunReport(session: Session, input: RunReportInput): Promise<WrittenReport> {
-  const { store, run, directory, rate, importArguments } = input;
-  const { runId } = run;
-  const reportDir = path.relative("", runReportDirectory(directory, runId)) || ".";
-  return writeReport({
-    directory,
-    runId,
-    rows: storedReportRows(store, run),
-    summarize: (tally) =>
-      buildSummary({
-        run,
-        tally,
-        rate: {
-          limitPerSecond: rate.limitPerSecond ?? undefined,
-          achievedPerSecond: rate.achievedPerSecond ?? undefined,
-        },
-        reportDir,
-        next: nextCommands({
-          runId,
-          state: run.state,
-          counts: tally.counts,
-          halt: run.halt,
-          unpublished: isUnpublished(run),
-          reportDir,
-          importArguments,
-          globalArguments: globalArguments(session),
-          runFlags: runFlags(session, run.origin),
-          importFlags: importFlags(session),
-          program: session.program,
-        }),
-        dryRun: false,
-        nowMs: Date.now(),
-        signal: session.received(),
-        allowEmpty: session.loaded.settings.allowEmpty,
-      }),
+export function writeRunReport(session: Session, input: RunReportInput): Promise<RunSummary> {
+  const { importArguments, ...report } = input;
+  return reportRun({
+    ...report,
+    commands: {
+      importArguments,
+      globalArguments: globalArguments(session),
+      runFlags: runFlags(session, input.run.origin),
+      importFlags: importFlags(session),
+      program: session.program,
+    },
+    signal: session.received(),
+    allowEmpty: session.loaded.settings.allowEmpty,
   });
-}
-
-function isUnpublished({ verdicts }: Run): boolean {
-  return verdicts.some(({ publication }) => publication !== undefined && publication.state !== "published");
 }
 
 /** The summary on standard output: for a person, or as one JSON object. */
@@ -123,10 +93,4 @@ export function withoutPassword(url: string): string {
   if (!hasPassword(url)) return url;
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;
-}
-
-export function nothingToRead(names: readonly string[]): TraceloadError {
-  return new TraceloadError("nothing_to_read", `nothing to read in ${names.join(", ")}`, {
-    next: "if that is fine, add --allow-empty",
-  });
 }

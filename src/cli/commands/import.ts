@@ -12,13 +12,10 @@ import {
   checkTarget,
   copyFile,
   dryRun,
-  earlierRun,
   importInputs,
   importOptions,
-  newRun,
   openSources,
   ratePerSecond,
-  refuseSecond,
   remoteParts,
   runIdOf,
   sourceOptions,
@@ -28,13 +25,14 @@ import {
   type Target,
   targetOrigin,
 } from "../../wire.ts";
+import { conductImport, importFault, nothingToRead } from "../../wire/conduct.ts";
 import { openStoreIfThere } from "../../wire/stores.ts";
 import type { OpenedSources, SourceOptions } from "../../core/source.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { isForceMeant } from "../force-question.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
-import { globalArguments, hasPassword, importFlags, nothingToRead, printSummary } from "../run-summary.ts";
+import { globalArguments, hasPassword, importFlags, printSummary } from "../run-summary.ts";
 import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
 import { planLines, planWarnings } from "../show/plan-text.ts";
@@ -160,36 +158,13 @@ async function sendImport(
       const plans = await sources.plan(signal);
       for (const line of planLines(plans)) note(line);
       for (const warning of planWarnings(plans)) note(`warning: ${warning}`);
-      const run = newRun(settings, target, { runId, sources, reading });
-      const { detach, maxErrors, highWater: highWaterRows } = settings;
-      const work = { detach, highWaterRows, maxErrors };
-      const earlier = settings.fresh
-        ? undefined
-        : await earlierRun(workplace.store, { ...run, runId: settings.runId }, sources, {
-            acceptChanged: settings.acceptChangedSource,
-            changed: (left, difference) =>
-              note(`run ${left.runId} is left as it is, and a new one started: ${difference}`),
-          });
-      const isNamed = sources.facts.every(({ headHash }) => headHash !== undefined);
-      if (settings.force && !settings.fresh && isNamed) await refuseSecond(workplace.store, run.fingerprint);
-      for (const orphan of await workplace.interruptOrphans(run.fingerprint, earlier?.run.runId, signal)) {
-        const kept = settings.force ? "" : "; what it added is known, and is not sent again";
-        note(`run ${orphan.runId} was interrupted${kept}`);
-      }
-      await workplace.removeOldRuns();
-      if (earlier === undefined)
-        return workplace.importRun(
-          { run, sources, warnings: [...warnings, ...planWarnings(plans)], ...work },
-          signal,
-          onProgress,
-        );
-      note(`carrying on run ${earlier.run.runId}, which has these rows (--fresh starts a new one)`);
-      return workplace.carryOn({ ...earlier, options: run.options, ...work }, signal, onProgress);
+      const kept = [...warnings, ...planWarnings(plans)];
+      const conducting = { loaded: session.loaded, target, workplace, warnings: kept, note, onProgress };
+      return conductImport(conducting, { runId, sources, reading }, signal);
     },
-    judge: ({ counts }, { run, fault }) => {
-      if (fault !== undefined && counts.read === 0) throw fault;
-      if (counts.read === 0 && !settings.allowEmpty && run.state === "finished")
-        throw nothingToRead(sources.names);
+    judge: ({ counts }, end) => {
+      const fault = importFault(settings, counts.read, end);
+      if (fault !== undefined) throw fault;
     },
   });
 }

@@ -24,14 +24,14 @@ export const reportCommand: Command = {
         });
       }
       const limit = run.options["ratePerSecond"];
-      const report = await writeRunReport(session, {
+      const summary = await writeRunReport(session, {
         store,
         run: { ...run, state: apparentState(run) },
         directory: settings.reportDir,
         rate: { limitPerSecond: typeof limit === "number" ? limit : null, achievedPerSecond: null },
         importArguments: undefined,
       });
-      printSummary(session, report.summary);
+      printSummary(session, summary);
       return 0;
     } finally {
       await connection?.close();

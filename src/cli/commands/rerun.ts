@@ -6,14 +6,11 @@ import {
   checkTarget,
   countSelected,
   findParent,
-  newRerun,
-  parseRunOptions,
-  requireOrigin,
   RERUN_STATUSES,
   type RerunSelection,
   type RerunStatus,
-  runIdOf,
 } from "../../wire.ts";
+import { conductRerun, nothingLeft, RERUN_BY_DEFAULT } from "../../wire/conduct.ts";
 import { openStoreIfThere } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
@@ -21,10 +18,7 @@ import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 import type { Session } from "../session.ts";
 import { renderSelection } from "../show/selection-text.ts";
 
-const DEFAULT_STATUSES: readonly RerunStatus[] = ["rejected", "failed", "unprocessed"];
 const SAMPLE_ROWS = 5;
-const MAY_ADD_TWICE =
-  "unknown rows are sent again by your choice: those whose earlier request was applied will be in the draft twice";
 
 export const rerunCommand: Command = {
   positional: { name: "run", describe: "the run's id, latest, or a CSV report of it", many: false },
@@ -44,7 +38,7 @@ export const rerunCommand: Command = {
     only: {
       type: "string",
       requiresArg: true,
-      describe: `statuses, comma between: ${RERUN_STATUSES.join(", ")} [${DEFAULT_STATUSES.join(",")}]`,
+      describe: `statuses, comma between: ${RERUN_STATUSES.join(", ")} [${RERUN_BY_DEFAULT.join(",")}]`,
     },
     code: { type: "string", requiresArg: true, describe: "only rows with this error code" },
     match: { type: "string", requiresArg: true, describe: "only rows whose error text holds this" },
@@ -64,7 +58,6 @@ export const rerunCommand: Command = {
 
 async function sendRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {
   const { loaded, signal } = session;
-  const { settings, origins } = loaded;
   refuseToDetach(session);
   return withTarget(session, async (target) => {
     const warnings = await checkTarget(target, undefined, signal);
@@ -72,30 +65,9 @@ async function sendRerun(session: Session, wanted: string, chosen: RerunSelectio
       warnings,
       readShare: () => undefined,
       importArguments: undefined,
-      start: async ({ workplace, note, onProgress }) => {
-        const { parent, report, reported } = await findParent(workplace.store, wanted);
-        requireOrigin(parent, target.origin, "rerun");
-        const selection = report === undefined ? chosen : { ...chosen, report };
-        const request = { parent, selection, reported, ownSeq: undefined };
-        const { count } = await countSelected(workplace.store, request, 0);
-        if (count === 0) throw nothingLeft(parent, selection);
-        note(`trying ${count} rows of run ${parent.runId} again`);
-        const resent = selection.statuses.includes("unknown") ? [MAY_ADD_TWICE] : [];
-        for (const warning of resent) note(`warning: ${warning}`);
-        const run = newRerun(loaded, target, { runId: runIdOf(settings), parent, selection });
-        const { maxErrors: own } = parseRunOptions(parent.runId, parent.options);
-        return workplace.importRun(
-          {
-            run,
-            sources: workplace.rowsOfRun(request),
-            warnings: [...warnings, ...resent],
-            detach: settings.detach,
-            highWaterRows: settings.highWater,
-            maxErrors: origins.maxErrors === "default" ? own : settings.maxErrors,
-          },
-          signal,
-          onProgress,
-        );
+      start: ({ workplace, note, onProgress }) => {
+        const conducting = { loaded, target, workplace, warnings, note, onProgress };
+        return conductRerun(conducting, { wanted, chosen }, signal);
       },
     });
   });
@@ -144,7 +116,7 @@ function selectionOf(session: Session, argv: Readonly<Record<string, unknown>>):
 }
 
 function statusesOf(only: string | undefined): RerunStatus[] {
-  if (only === undefined) return [...DEFAULT_STATUSES];
+  if (only === undefined) return [...RERUN_BY_DEFAULT];
   return only.split(",").map((part) => {
     const found = RERUN_STATUSES.find((status) => status === part.trim());
     if (found !== undefined) return found;
@@ -156,14 +128,4 @@ function statusesOf(only: string | undefined): RerunStatus[] {
       why === "" ? {} : { next: why },
     );
   });
-}
-
-function nothingLeft(parent: Run, selection: RerunSelection): TraceloadError {
-  const { statuses, code, match, report } = selection;
-  const narrowed = code !== undefined || match !== undefined || report !== undefined;
-  return new TraceloadError(
-    "nothing_to_read",
-    `no row of run ${parent.runId} is left that is ${statuses.join(", ")}${narrowed ? " and selected" : ""}`,
-    { next: `traceload status ${parent.runId}` },
-  );
 }

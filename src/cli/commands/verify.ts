@@ -1,6 +1,7 @@
 /** `traceload verify`: settles the unknown rows of a run by asking the server. */
 import { EXIT_CODES } from "../../report/exit-code.ts";
-import { checkTarget, requireOrigin } from "../../wire.ts";
+import { checkTarget } from "../../wire.ts";
+import { conductVerify } from "../../wire/conduct.ts";
 import type { Command } from "../command.ts";
 import { conduct, withTarget } from "../conduct.ts";
 
@@ -40,13 +41,11 @@ export const verifyCommand: Command = {
         warnings,
         readShare: () => undefined,
         importArguments: undefined,
-        start: async ({ workplace, note, onProgress }) => {
+        start: ({ workplace, note, onProgress }) => {
           const wait = argv["wait"] !== false;
           const wanted = argv["run"] as string | undefined;
-          const run = await workplace.findVerifiable(wanted, signal);
-          requireOrigin(run, target.origin, "verify");
-          note(`asking about ${run.counts.unknown} unknown rows of run ${run.runId}`);
-          return { run: await workplace.verify({ run, wait }, signal, onProgress), fault: undefined };
+          const conducting = { loaded: session.loaded, target, workplace, warnings, note, onProgress };
+          return conductVerify(conducting, { wanted, wait }, signal);
         },
         exitCodeOf: ({ exitCode, counts }) =>
           counts.unknown > 0 && session.received() === undefined ? EXIT_CODES.unknownRows : exitCode,

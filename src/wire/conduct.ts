@@ -1,0 +1,141 @@
+/**
+ * What an import, a rerun and a verification do between opening a workplace and writing a report, whoever shows it: the
+ * command line and the library.
+ */
+import type { LoadedSettings } from "../../config/load.ts";
+import { parseRunOptions } from "../app/run-options.ts";
+import { refuseSecond } from "../app/forced-rows.ts";
+import type { RerunSelection, RerunStatus } from "../app/reading-options.ts";
+import { TraceloadError } from "../core/errors.ts";
+import type { OpenedSources, SourceOptions } from "../core/source.ts";
+import type { Run } from "../core/store.ts";
+import {
+  newRerun,
+  newRun,
+  type Progress,
+  type RunEnd,
+  runIdOf,
+  type Target,
+  type Workplace,
+} from "../wire.ts";
+import { earlierRun, requireOrigin } from "./carry-on.ts";
+import { countSelected, findParent } from "./rerun.ts";
+
+export interface Conducting {
+  loaded: LoadedSettings;
+  target: Target;
+  workplace: Workplace;
+  /** Warnings that the run is to keep. */
+  warnings: readonly string[];
+  /** Told what is worth saying beside the progress, a line each. */
+  note: (text: string) => void;
+  onProgress: (progress: Progress) => void;
+}
+
+/** Conducts an import to its end: a new run, or an earlier one of the same rows that is carried on. */
+export async function conductImport(
+  { loaded, target, workplace, warnings, note, onProgress }: Conducting,
+  { runId, sources, reading }: { runId: string; sources: OpenedSources; reading: SourceOptions },
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const { settings } = loaded;
+  const run = newRun(settings, target, { runId, sources, reading });
+  const { detach, maxErrors, highWater: highWaterRows } = settings;
+  const work = { detach, highWaterRows, maxErrors };
+  const earlier = settings.fresh
+    ? undefined
+    : await earlierRun(workplace.store, { ...run, runId: settings.runId }, sources, {
+        acceptChanged: settings.acceptChangedSource,
+        changed: (left, difference) =>
+          note(`run ${left.runId} is left as it is, and a new one started: ${difference}`),
+      });
+  const isNamed = sources.facts.every(({ headHash }) => headHash !== undefined);
+  if (settings.force && !settings.fresh && isNamed) await refuseSecond(workplace.store, run.fingerprint);
+  for (const orphan of await workplace.interruptOrphans(run.fingerprint, earlier?.run.runId, signal)) {
+    const kept = settings.force ? "" : "; what it added is known, and is not sent again";
+    note(`run ${orphan.runId} was interrupted${kept}`);
+  }
+  await workplace.removeOldRuns();
+  if (earlier === undefined) {
+    return workplace.importRun({ run, sources, warnings, ...work }, signal, onProgress);
+  }
+  note(`carrying on run ${earlier.run.runId}, which has these rows (--fresh starts a new one)`);
+  return workplace.carryOn({ ...earlier, options: run.options, ...work }, signal, onProgress);
+}
+
+/** What makes an import a failure although its run is over; undefined: nothing. */
+export function importFault(
+  { allowEmpty }: Pick<LoadedSettings["settings"], "allowEmpty">,
+  read: number,
+  { run, fault }: RunEnd,
+): TraceloadError | undefined {
+  if (read > 0) return undefined;
+  if (fault !== undefined) return fault;
+  if (allowEmpty || run.state !== "finished") return undefined;
+  return nothingToRead(run.sources);
+}
+
+export function nothingToRead(names: readonly string[]): TraceloadError {
+  return new TraceloadError("nothing_to_read", `nothing to read in ${names.join(", ")}`, {
+    next: "if that is fine, add --allow-empty",
+  });
+}
+
+export const RERUN_BY_DEFAULT: readonly RerunStatus[] = ["rejected", "failed", "unprocessed"];
+
+const MAY_ADD_TWICE =
+  "unknown rows are sent again by your choice: those whose earlier request was applied will be in the draft twice";
+
+/** Conducts a new run of the chosen rows of an earlier one, which is named by its id, `latest`, or a report of it. */
+export async function conductRerun(
+  { loaded, target, workplace, warnings, note, onProgress }: Conducting,
+  { wanted, chosen }: { wanted: string; chosen: RerunSelection },
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const { settings, origins } = loaded;
+  const { parent, report, reported } = await findParent(workplace.store, wanted);
+  requireOrigin(parent, target.origin, "rerun");
+  const selection = report === undefined ? chosen : { ...chosen, report };
+  const request = { parent, selection, reported, ownSeq: undefined };
+  const { count } = await countSelected(workplace.store, request, 0);
+  if (count === 0) throw nothingLeft(parent, selection);
+  note(`trying ${count} rows of run ${parent.runId} again`);
+  const resent = selection.statuses.includes("unknown") ? [MAY_ADD_TWICE] : [];
+  for (const warning of resent) note(`warning: ${warning}`);
+  const run = newRerun(loaded, target, { runId: runIdOf(settings), parent, selection });
+  const { maxErrors: own } = parseRunOptions(parent.runId, parent.options);
+  return workplace.importRun(
+    {
+      run,
+      sources: workplace.rowsOfRun(request),
+      warnings: [...warnings, ...resent],
+      detach: settings.detach,
+      highWaterRows: settings.highWater,
+      maxErrors: origins.maxErrors === "default" ? own : settings.maxErrors,
+    },
+    signal,
+    onProgress,
+  );
+}
+
+export function nothingLeft(parent: Run, selection: RerunSelection): TraceloadError {
+  const { statuses, code, match, report } = selection;
+  const narrowed = code !== undefined || match !== undefined || report !== undefined;
+  return new TraceloadError(
+    "nothing_to_read",
+    `no row of run ${parent.runId} is left that is ${statuses.join(", ")}${narrowed ? " and selected" : ""}`,
+    { next: `traceload status ${parent.runId}` },
+  );
+}
+
+/** Settles the unknown rows of a run at rest: of the one that is named, or of the newest that has any. */
+export async function conductVerify(
+  { target, workplace, note, onProgress }: Conducting,
+  { wanted, wait }: { wanted: string | undefined; wait: boolean },
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const run = await workplace.findVerifiable(wanted, signal);
+  requireOrigin(run, target.origin, "verify");
+  note(`asking about ${run.counts.unknown} unknown rows of run ${run.runId}`);
+  return { run: await workplace.verify({ run, wait }, signal, onProgress), fault: undefined };
+}

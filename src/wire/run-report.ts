@@ -1,0 +1,68 @@
+/** A run's last word: its summary over all of its rows, and its report where one is wanted. */
+import path from "node:path";
+import type { Run, Store } from "../core/store.ts";
+import { storedReportRows } from "../report/columns.ts";
+import { nextCommands, type NextInput } from "../report/next-commands.ts";
+import { buildSummary, type RunSummary, type SummaryInput } from "../report/summary.ts";
+import { type ReportTally, tallyRows } from "../report/tally.ts";
+import { runReportDirectory, writeReport } from "../report/writer.ts";
+
+export interface RunReportRequest {
+  store: Pick<Store, "readRows">;
+  run: Run;
+  /** Where reports go; undefined: none is written. */
+  directory: string | undefined;
+  rate: RunSummary["rate"];
+  /** How the commands to type next are called here. */
+  commands: Pick<NextInput, "importArguments" | "globalArguments" | "runFlags" | "importFlags" | "program">;
+  signal: SummaryInput["signal"];
+  allowEmpty: boolean;
+}
+
+/** Throws `report_unwritable`. */
+export async function reportRun(request: RunReportRequest): Promise<RunSummary> {
+  const { store, run, directory } = request;
+  const { runId } = run;
+  if (directory === undefined) {
+    return summaryOf(request, await tallyRows(storedReportRows(store, run)), undefined);
+  }
+  const reportDir = path.relative("", runReportDirectory(directory, runId)) || ".";
+  const rows = storedReportRows(store, run);
+  const summarize = (tally: ReportTally) => summaryOf(request, tally, reportDir);
+  return (await writeReport({ directory, runId, rows, summarize })).summary;
+}
+
+function summaryOf(
+  { run, rate, commands, signal, allowEmpty }: RunReportRequest,
+  tally: ReportTally,
+  reportDir: string | undefined,
+): RunSummary {
+  const { runId, state, halt } = run;
+  const next = nextCommands({
+    runId,
+    state,
+    counts: tally.counts,
+    halt,
+    unpublished: isUnpublished(run),
+    reportDir,
+    ...commands,
+  });
+  return buildSummary({
+    run,
+    tally,
+    rate: {
+      limitPerSecond: rate.limitPerSecond ?? undefined,
+      achievedPerSecond: rate.achievedPerSecond ?? undefined,
+    },
+    reportDir,
+    next,
+    dryRun: false,
+    nowMs: Date.now(),
+    signal,
+    allowEmpty,
+  });
+}
+
+function isUnpublished({ verdicts }: Run): boolean {
+  return verdicts.some(({ publication }) => publication !== undefined && publication.state !== "published");
+}
