@@ -43,6 +43,7 @@ const wholeNumber = (least: number) =>
     .transform(Number)
     .refine((n) => n >= least, `must be at least ${least}`)
     .refine((n) => Number.isSafeInteger(n), "is too large");
+const portNumber = wholeNumber(0).refine((n) => n <= 65_535, "must be at most 65535");
 const oneOf = <const V extends readonly [string, ...string[]]>(...values: V) =>
   z
     .string()
@@ -278,6 +279,20 @@ export const SETTINGS = {
     default: "30d",
     hidden: true,
   }),
+  drainTimeout: setting(
+    "serving",
+    positiveDurationMs,
+    "how long a worker that is told to stop waits for its rows in flight",
+    { default: "75s" },
+  ),
+  healthPort: setting(
+    "serving",
+    portNumber,
+    "port of a worker's health endpoint: /live, /ready (0: a free one)",
+  ),
+  healthHost: setting("serving", z.string().min(1), "address that the health endpoint listens on", {
+    default: "127.0.0.1",
+  }),
   highWater: setting("serving", wholeNumber(1), "rows waiting in the queue, at most", {
     default: "10000",
     hidden: true,
@@ -310,6 +325,7 @@ type Optional =
   | "pageInto"
   | "maxErrors"
   | "runId"
+  | "healthPort"
   | "sandboxRecord";
 
 /** All settings, parsed. Those without a default are undefined unless given. */

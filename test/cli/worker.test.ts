@@ -55,6 +55,31 @@ describe.skipIf(redis === undefined)("workers on Redis", () => {
     for (const worker of workers) expect((await worker.ended).code).toBe(0);
   }, 90_000);
 
+  test("told to stop, say so over HTTP, and leave after the drain time what does not end", async () => {
+    const scene = await openScene("drained");
+    const server = await redis!.start();
+    scene.atEnd(() => server.stop());
+    const sandbox = await startTestSandbox(scene, ["--fault", "hang@3"]);
+    const to = ["--base-url", sandbox.url, "--store", server.url];
+    const worker = scene.start(["worker", "--health-port=0", "--drain-timeout=4s", ...to]);
+    await worker.until(() => worker.stderr().includes("serving runs"));
+    const [url = ""] = /http:\/\/127\.0\.0\.1:\d+(?=\/live)/.exec(worker.stderr()) ?? [];
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    const file = await scene.write("rows.csv", csvOf(rowIds(3)));
+    await scene.run(["import", file, "-g", "42", "--run-id", "hanging", "--detach", ...to]);
+    await worker.until(async () => (await sandbox.stats()).addTraceArrivals === 3);
+
+    const ended = worker.kill("SIGTERM");
+    await worker.until(async () => (await fetch(`${url}/ready`)).status === 503);
+    expect(await (await fetch(`${url}/ready`)).json()).toEqual({ status: "draining" });
+    expect((await fetch(`${url}/live`)).status).toBe(200);
+    await ended;
+    expect((await worker.ended).code).toBe(143);
+    expect(worker.stderr()).toContain("left 4 s after the signal");
+    const status = await scene.run(["status", "hanging", "--json", "--store", server.url]);
+    expect(JSON.parse(status.stdout)).toMatchObject({ counts: { added: 2, unknown: 1 } });
+  }, 60_000);
+
   test("leave runs of another API alone, and say so", async () => {
     const scene = await openScene("foreign");
     const server = await redis!.start();

@@ -2,16 +2,34 @@
 import { TraceloadError } from "../../core/errors.ts";
 import { checkTarget, openTarget, openWorkplace, systemClock } from "../../wire.ts";
 import type { Command } from "../command.ts";
+import { drained } from "../drain.ts";
+import { startHealthServer } from "../health-server.ts";
+import { makeReadiness, type WorkerReadiness } from "../readiness.ts";
+import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
+import { formatDuration } from "../show/human.ts";
 import { StoreTrouble } from "../store-trouble.ts";
 
 const LOOK_MS = 1_000;
 
 export const workerCommand: Command = {
-  settings: ["concurrency", "timeout", "leaseTtl", "lockTime", "stalledCheck", "sweepInterval"],
-  examples: [["worker --store redis://127.0.0.1:6379", "help with the runs on that Redis"]],
+  settings: [
+    "concurrency",
+    "timeout",
+    "drainTimeout",
+    "healthPort",
+    "healthHost",
+    "leaseTtl",
+    "lockTime",
+    "stalledCheck",
+    "sweepInterval",
+  ],
+  examples: [
+    ["worker --store redis://127.0.0.1:6379", "help with the runs on that Redis"],
+    ["worker --health-port 8080", "say over HTTP whether it lives and serves"],
+  ],
   run: async (session) => {
-    const { loaded, environment, err, signal } = session;
+    const { loaded, err, signal, received } = session;
     const { settings } = loaded;
     if (settings.store.startsWith("pglite:")) {
       throw new TraceloadError(
@@ -25,34 +43,58 @@ export const workerCommand: Command = {
     const say = (text: string) => {
       if (!settings.quiet) err.stream.write(`${visible(text)}\n`);
     };
-    const trouble = new StoreTrouble({ note: say, monotonicMs: () => systemClock.monotonicMs() });
-    const onFault = (error: unknown) => {
-      session.onFault(error);
-      trouble.fault(error);
-    };
-    const looking = setInterval(() => trouble.look(), LOOK_MS).unref();
-    const target = await openTarget(loaded, environment);
+    const readiness = makeReadiness(systemClock, signal);
+    const { healthHost: host, healthPort: port, drainTimeout: graceMs } = settings;
+    const health =
+      port === undefined
+        ? undefined
+        : await startHealthServer({ host, port, readiness: () => readiness.now() });
     try {
-      for (const warning of await checkTarget(target, undefined, signal)) say(`warning: ${warning}`);
-      const workplace = await openWorkplace(settings, target, onFault);
-      try {
-        const { facts } = workplace.store;
-        for (const warning of facts.warnings) say(`warning: ${warning}`);
-        say(`serving runs of ${facts.name}, sending to ${target.baseUrl} (Ctrl-C to stop)`);
-        const onChange = ({ kind, runId }: { kind: string; runId: string }) =>
-          say(
-            kind === "foreign"
-              ? `run ${runId} is of another API or key: left alone`
-              : `run ${runId}: ${kind}`,
-          );
-        await workplace.serve({ onChange, concurrency: settings.concurrency }, signal);
-      } finally {
-        await workplace.close();
-      }
+      if (health !== undefined) say(`health endpoint: ${health.url}/live and /ready`);
+      const onLate = () =>
+        say(
+          `left ${formatDuration(graceMs)} after the signal; rows in flight count as unknown, and are not sent again`,
+        );
+      const clock = systemClock;
+      return await drained(serve(session, { say, readiness }), { signal, received, graceMs, clock, onLate });
     } finally {
-      clearInterval(looking);
-      await target.close();
+      await health?.close();
     }
-    return 0;
   },
 };
+
+/** Resolves when it was told to stop, and what was in flight has ended. */
+async function serve(
+  session: Session,
+  { say, readiness }: { say: (text: string) => void; readiness: WorkerReadiness },
+): Promise<void> {
+  const { loaded, environment, signal } = session;
+  const { settings } = loaded;
+  const trouble = new StoreTrouble({ note: say, monotonicMs: () => systemClock.monotonicMs() });
+  const onFault = (error: unknown) => {
+    session.onFault(error);
+    trouble.fault(error);
+  };
+  const looking = setInterval(() => trouble.look(), LOOK_MS).unref();
+  const target = await openTarget(loaded, environment);
+  try {
+    for (const warning of await checkTarget(target, undefined, signal)) say(`warning: ${warning}`);
+    const workplace = await openWorkplace(settings, target, onFault);
+    try {
+      const { facts } = workplace.store;
+      for (const warning of facts.warnings) say(`warning: ${warning}`);
+      say(`serving runs of ${facts.name}, sending to ${target.baseUrl} (Ctrl-C to stop)`);
+      const onChange = ({ kind, runId }: { kind: string; runId: string }) =>
+        say(
+          kind === "foreign" ? `run ${runId} is of another API or key: left alone` : `run ${runId}: ${kind}`,
+        );
+      readiness.serving(workplace.store);
+      await workplace.serve({ onChange, concurrency: settings.concurrency }, signal);
+    } finally {
+      await workplace.close();
+    }
+  } finally {
+    clearInterval(looking);
+    await target.close();
+  }
+}
