@@ -194,7 +194,7 @@ class SourcesReader {
       this.#distinct = notes.finish();
       this.readBytes = 0;
       this.#looked = looked;
-      checkNamedFields(looked);
+      checkNamedFields(looked.map(({ name, notes }) => ({ name: saidName(name), notes })));
       return this.seen();
     } catch (error) {
       await this.#closeLookedAt();
@@ -341,6 +341,11 @@ class SourcesReader {
       await source.close();
     }
   }
+}
+
+/** What messages call a source. */
+function saidName(name: string): string {
+  return name === STDIN ? "standard input" : name;
 }
 
 /** The rows before a fault, those included that waited for more records; the fault itself is what counts then. */

@@ -35,8 +35,9 @@ export function tooLong(): RowProblem {
 const ORDINARY_ID = /^[0-9A-Za-z][0-9A-Za-z_.:-]{7,511}$/;
 const ALL_ZERO = /^(?:0x)?[0-]*$/i;
 const ROUNDED_NUMBER = /^[+-]?(?:\d+[.,]\d+E\+?\d+|\d+E\+\d+)$/i;
+/** U+FFFD stands where a character was lost on the way. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\ufffd]/;
 
 /** Whether a trimmed cell stands for "no ID": empty, `-`, `null`, `\N`, or only zeros. */
 export function isMissing(id: string): boolean {

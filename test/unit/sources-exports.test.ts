@@ -296,3 +296,18 @@ describe("what names no trace", () => {
     });
   });
 });
+
+describe("what once went wrong with damaged files", () => {
+  test("standard input is called that in what is said before its rows are sent", async () => {
+    const stdin = (): Readable =>
+      Readable.from([`{"data":[{"traceID":"${A}","spans":[{"spanID":"1"}]}]}`], { objectMode: false });
+    const options: SourceOptions = { ...DEFAULT_OPTIONS, traceColumn: "id" };
+    const sources = await openSources(["-"], options, { stdin: stdin(), stdinAgain: stdin });
+    await expect(sources.plan(new AbortController().signal)).rejects.toThrow(/^standard input has no "id"/);
+  });
+
+  test("an ID with a character that was lost on the way is invalid", async () => {
+    const { rows } = await read(`trace_id\nabc\ufffddef\n${A}\n`);
+    expect(rows).toEqual(["2:id_control_characters", `${A}/`]);
+  });
+});
