@@ -1,6 +1,6 @@
 /** Where a value stands in a record, as a person types it: `a.b[0]["odd.key"]`. */
 
-/** A key, or the number of a list's element. `exact`: the key stood in brackets, and no dot in it leads down. */
+/** A key, or the number of a list's element, below zero from its end. `exact`: the key stood in brackets, and no dot in it leads down. */
 type Step = { key: string; exact: boolean } | { index: number };
 
 export interface FieldPath {
@@ -12,7 +12,7 @@ export interface FieldPath {
 const MOST_STEPS = 32;
 const MOST_CHARS = 512;
 
-const INDEX = /^\[(\d{1,9})\]/;
+const INDEX = /^\[(-?\d{1,9})\]/;
 const QUOTED = /^\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\]/s;
 const NAME = /^[^.[]+/;
 
@@ -69,9 +69,7 @@ function below(value: unknown, steps: readonly Step[], at: number): unknown {
   if (step === undefined) return value;
   if (typeof value !== "object" || value === null) return undefined;
   if ("index" in step) {
-    return Array.isArray(value) && step.index < value.length
-      ? below(value[step.index], steps, at + 1)
-      : undefined;
+    return Array.isArray(value) ? below(value.at(step.index), steps, at + 1) : undefined;
   }
   if (Array.isArray(value) && /^\d{1,9}$/.test(step.key) && Number(step.key) < value.length)
     return below(value[Number(step.key)], steps, at + 1);

@@ -12,6 +12,8 @@ import type { SourceRecord } from "./record.ts";
 import type { SourceText } from "./source-text.ts";
 
 export interface ParquetOptions extends ParquetFile {
+  /** What messages call it. */
+  name: string;
   onBytes: (bytes: number) => void;
   /** How long reading one piece may take. */
   pieceMs?: number;
@@ -23,7 +25,8 @@ export type ThreadAnswer =
   | { kind: "end" }
   | { kind: "fault"; code: ErrorCode; message: string; next: string | undefined };
 
-const MAGIC = "PAR1";
+/** What every such file begins with. */
+export const PARQUET_MAGIC = "PAR1";
 /** A row group of millions of rows takes seconds; bytes that are damaged may be decoded for ever. */
 const PIECE_MS = 120_000;
 
@@ -34,8 +37,13 @@ export async function isParquetFile(path: string): Promise<boolean> {
   const file = await open(path).catch(() => undefined);
   if (file === undefined) return false;
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);
-    return buffer.toString("latin1", 0, bytesRead) === MAGIC;
+    const { bytesRead, buffer } = await file.read(
+      Buffer.alloc(PARQUET_MAGIC.length),
+      0,
+      PARQUET_MAGIC.length,
+      0,
+    );
+    return buffer.toString("latin1", 0, bytesRead) === PARQUET_MAGIC;
   } catch {
     return false;
   } finally {
@@ -46,7 +54,7 @@ export async function isParquetFile(path: string): Promise<boolean> {
 /** The file as a source; it is opened when its records are read, and closed behind them. */
 export function parquetSource(options: ParquetOptions, signal: AbortSignal): SourceText {
   return {
-    name: options.path,
+    name: options.name,
     reason: "it begins as Parquet does",
     format: { ...parquetFormat, records: () => recordsByThread(options, signal) },
     text: emptyText(),
@@ -61,7 +69,7 @@ async function* emptyText(): AsyncGenerator<string> {}
  * `source_format` and `source_unreadable`.
  */
 async function* recordsByThread(
-  { path, chosen, onBytes, pieceMs = PIECE_MS }: ParquetOptions,
+  { path, name, chosen, onBytes, pieceMs = PIECE_MS }: ParquetOptions,
   signal: AbortSignal,
 ): AsyncGenerator<SourceRecord[]> {
   signal.throwIfAborted();
@@ -76,7 +84,7 @@ async function* recordsByThread(
       thread.postMessage("next");
       const [answer] = (await answered.catch((error: unknown) => {
         signal.throwIfAborted();
-        throw damaged(path, late.aborted ? "what it holds cannot be decoded in time" : error);
+        throw damaged(name, late.aborted ? "what it holds cannot be decoded in time" : error);
       })) as [ThreadAnswer];
       switch (answer.kind) {
         case "records":
@@ -87,7 +95,11 @@ async function* recordsByThread(
           return;
         case "fault": {
           const { code, message, next } = answer;
-          throw new TraceloadError(code, message, next === undefined ? {} : { next });
+          throw new TraceloadError(
+            code,
+            message.replaceAll(path, () => name),
+            next === undefined ? {} : { next },
+          );
         }
         default:
           answer satisfies never;

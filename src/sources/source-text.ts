@@ -7,7 +7,7 @@ import { STDIN } from "./inputs.ts";
 import { HEAD_CHARS, type RecordFormat } from "./record.ts";
 import { withinLimit } from "./remote/copy.ts";
 import type { RemoteSource } from "./remote/open-remote.ts";
-import { isParquetFile, parquetSource } from "./parquet.ts";
+import { isParquetFile, PARQUET_MAGIC, parquetSource } from "./parquet.ts";
 import { decodeText } from "./text.ts";
 
 export interface SourceText {
@@ -37,14 +37,12 @@ export interface SourceTextOptions {
 /** Reads the head. Throws `source_unreadable` and `source_format`; nothing is left open then. */
 export async function openSourceText(options: SourceTextOptions, signal: AbortSignal): Promise<SourceText> {
   const isStdin = options.name === STDIN;
-  const { columns: chosen, onBytes, remote } = options;
-  if (
-    !isStdin &&
-    remote === undefined &&
-    ["auto", "parquet"].includes(options.format) &&
-    (await isParquetFile(options.name))
-  ) {
-    return parquetSource({ path: options.name, chosen, onBytes }, signal);
+  const { columns, onBytes, remote } = options;
+  if (!isStdin && ["auto", "parquet"].includes(options.format)) {
+    const path = await parquetPath(options, signal);
+    if (path !== undefined) {
+      return parquetSource({ path, name: options.name, chosen: columns, onBytes }, signal);
+    }
   }
   const name = isStdin ? "standard input" : options.name;
   const stdin = isStdin ? options.stdin() : undefined;
@@ -67,11 +65,25 @@ export async function openSourceText(options: SourceTextOptions, signal: AbortSi
         ? unpacked
         : { ...unpacked, chunks: withinLimit(unpacked.chunks, name, remote.maxBytes) };
     const { head, whole, all } = await withTextHead(decodeText(bytes, name));
-    return { name, ...chooseFormat(options.format, sourceHead(head, whole)), text: all, close };
+    const chosen =
+      remote?.format === undefined
+        ? chooseFormat(options.format, sourceHead(head, whole))
+        : { format: remote.format, reason: "the server is asked for it" };
+    return { name, ...chosen, text: all, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The file to read, where the source is Parquet. Of an answer all is awaited: its index stands at its end. */
+async function parquetPath(
+  { name, remote }: SourceTextOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (remote === undefined) return (await isParquetFile(name)) ? name : undefined;
+  if (remote.format !== undefined || !(await remote.copy.beginsAs(PARQUET_MAGIC, signal))) return undefined;
+  return remote.copy.whole(signal);
 }
 
 /** The first characters, and all of the text; a fault met on the way comes where it stands in the text. */

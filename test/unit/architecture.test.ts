@@ -38,7 +38,7 @@ const ZONES: readonly Zone[] = [
   {
     place: "src/sources/remote/",
     zones: ["src/core/", "src/sources/"],
-    packages: ["undici"],
+    packages: ["pg", "undici"],
   },
   {
     place: "src/sources/",

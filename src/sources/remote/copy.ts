@@ -71,6 +71,16 @@ export class RemoteCopy {
     }
   }
 
+  /** Whether the answer begins with that text, of ASCII. Throws like `chunks`, where nothing of it came. */
+  async beginsAs(text: string, signal: AbortSignal): Promise<boolean> {
+    let head = "";
+    for await (const chunk of this.chunks(signal)) {
+      head += chunk.toString("latin1");
+      if (head.length >= text.length) break;
+    }
+    return head.startsWith(text);
+  }
+
   /** Resolves with the file's name once it holds all. Throws like `chunks`. */
   async whole(signal: AbortSignal): Promise<string> {
     for await (const chunk of this.chunks(signal)) void chunk;

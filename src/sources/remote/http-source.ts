@@ -5,6 +5,8 @@ import { withHead } from "../bytes.ts";
 import type { Address } from "./address.ts";
 import { HttpClient, type HttpParts, type HttpQuestion } from "./http-exchange.ts";
 import { refusePage } from "./http-refusal.ts";
+import { pagesBytes } from "./pages.ts";
+import { readPaging } from "./paging.ts";
 import { hasPlaceholder, type Secrets } from "./secrets.ts";
 import { insertTimes } from "./time-window.ts";
 
@@ -95,7 +97,13 @@ function readHeader(line: string, secrets: Secrets): { name: string; value: stri
 export async function* httpBytes(source: HttpSource, signal: AbortSignal): AsyncGenerator<Buffer> {
   const client = new HttpClient(source.parts);
   try {
-    const { bytes } = await client.ask(questionOf(source), signal);
+    const { paging } = source.options;
+    const first = questionOf(source);
+    if (paging !== undefined) {
+      yield* pagesBytes({ client, parts: source.parts, paging: readPaging(paging), first }, signal);
+      return;
+    }
+    const { bytes } = await client.ask(first, signal);
     const { head, all } = await withHead(bytes, LOOKED_AT_BYTES);
     refusePage(head, source.parts);
     yield* all;

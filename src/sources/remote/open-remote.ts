@@ -2,10 +2,15 @@
 import { createHash } from "node:crypto";
 import { TraceloadError } from "../../core/errors.ts";
 import type { RemoteOptions, SourceFacts } from "../../core/source.ts";
+import type { RecordFormat } from "../record.ts";
 import { type Address, isAddress, readAddress } from "./address.ts";
 import { RemoteCopy } from "./copy.ts";
 import { decodeBraces, httpBytes, questionOf } from "./http-source.ts";
+import { readPaging } from "./paging.ts";
+import { queryBytes } from "./postgres-source.ts";
+import { resultFormat } from "./result-text.ts";
 import { Secrets, type Variables } from "./secrets.ts";
+import { parameterize } from "./sql-parameters.ts";
 import { checkTimes, timesIn, type WindowName, windowText } from "./time-window.ts";
 
 /** What asking takes beside the options. */
@@ -24,6 +29,8 @@ export interface RemoteSource {
   facts: SourceFacts;
   copy: RemoteCopy;
   maxBytes: number;
+  /** Of answers whose form is not left to the server. */
+  format: RecordFormat | undefined;
 }
 
 /** By the place among the inputs. Throws `wrong_usage` and `config_invalid`; asks nobody. */
@@ -55,14 +62,9 @@ function openRemote(
   const secrets = new Secrets(parts.variables);
   const address = readAddress(template, secrets);
   const name = distinctName(address.shown, parts.names);
-  const { timeoutMs, maxBytes } = options;
-  const { used, fetch } = httpSource(name, {
-    address,
-    options,
-    secrets,
-    proxyFor: parts.proxyFor,
-    timeoutMs,
-  });
+  const { maxBytes } = options;
+  const asked = { name, address, options, secrets, proxyFor: parts.proxyFor };
+  const { used, fetch, format } = address.kind === "http" ? httpSource(asked) : postgresSource(asked);
   return {
     template,
     facts: {
@@ -74,31 +76,56 @@ function openRemote(
     },
     copy: new RemoteCopy({ name, file: parts.file, maxBytes, fetch }),
     maxBytes,
+    format,
   };
+}
+
+interface Asked {
+  name: string;
+  address: Address;
+  options: RemoteOptions;
+  secrets: Secrets;
+  proxyFor: RemoteParts["proxyFor"];
 }
 
 interface Asking {
   used: ReadonlySet<WindowName>;
+  format: RecordFormat | undefined;
   fetch: (signal: AbortSignal) => AsyncIterable<Buffer>;
 }
 
-function httpSource(
-  name: string,
-  asked: {
-    address: Address;
-    options: RemoteOptions;
-    secrets: Secrets;
-    proxyFor: RemoteParts["proxyFor"];
-    timeoutMs: number;
-  },
-): Asking {
-  const { address, options, secrets, proxyFor, timeoutMs } = asked;
-  const source = { address, options, parts: { name, secrets, timeoutMs, proxyFor } };
+function httpSource({ name, address, options, secrets, proxyFor }: Asked): Asking {
+  if (options.query !== undefined) {
+    throw new TraceloadError("wrong_usage", `--query is for Postgres servers, and ${name} is none`, {
+      next: "Post it: --body or --body-file",
+    });
+  }
+  const source = { address, options, parts: { name, secrets, timeoutMs: options.timeoutMs, proxyFor } };
   const used = timesIn(`${decodeBraces(address.url.href)}\n${options.body ?? ""}`);
   checkTimes(used, options, (time) => `{{${time}}}`);
   // What is wrong with a header or a variable is said now.
   questionOf(source);
-  return { used, fetch: (signal) => httpBytes(source, signal) };
+  if (options.paging !== undefined) readPaging(options.paging);
+  return { used, format: undefined, fetch: (signal) => httpBytes(source, signal) };
+}
+
+function postgresSource({ name, address, options, secrets }: Asked): Asking {
+  const { query } = options;
+  if (query === undefined || query.trim() === "") {
+    throw new TraceloadError("wrong_usage", `${name}: what shall be asked?`, {
+      next: "--query 'select trace_id from …'   or --query-file q.sql",
+    });
+  }
+  if (options.body !== undefined || options.paging !== undefined || options.headers.length > 0) {
+    throw new TraceloadError(
+      "wrong_usage",
+      `--body, --header and --page-cursor are for https:// addresses, and ${name} is none`,
+    );
+  }
+  const used = new Set(parameterize(query).parameters);
+  checkTimes(used, options, (time) => `:${time}`);
+  const source = { name, address, options: { ...options, query }, secrets };
+  return { used, format: resultFormat, fetch: (signal) => queryBytes(source, signal) };
 }
 
 /** Two addresses may differ only in what is not shown. */
