@@ -53,7 +53,11 @@ async function countForced(
     const { store } = connection;
     const { fingerprint } = newRun(settings, target, { runId: runIdOf(settings), sources, reading });
     const wanted = { runId: settings.runId, fingerprint };
-    const leave = { acceptChanged: settings.acceptChangedSource, changed: () => undefined };
+    const leave = {
+      acceptChanged: settings.acceptChangedSource,
+      changed: () => undefined,
+      reopen: () => Promise.resolve(sources),
+    };
     const earlier = settings.fresh ? undefined : await earlierRun(store, wanted, sources, leave);
     const { origin } = target;
     return await countAddedBefore({ store, sources, origin, ownSeq: earlier?.run.seq }, signal);

@@ -12,8 +12,8 @@ import type { SourceRecord } from "./record.ts";
 import type { SourceText } from "./source-text.ts";
 
 export interface ParquetOptions extends ParquetFile {
-  /** What messages call it. */
-  name: string;
+  /** What messages call it; its path unless told. */
+  name?: string;
   onBytes: (bytes: number) => void;
   /** How long reading one piece may take. */
   pieceMs?: number;
@@ -54,7 +54,7 @@ export async function isParquetFile(path: string): Promise<boolean> {
 /** The file as a source; it is opened when its records are read, and closed behind them. */
 export function parquetSource(options: ParquetOptions, signal: AbortSignal): SourceText {
   return {
-    name: options.name,
+    name: options.name ?? options.path,
     reason: "it begins as Parquet does",
     format: { ...parquetFormat, records: () => recordsByThread(options, signal) },
     text: emptyText(),
@@ -69,7 +69,7 @@ async function* emptyText(): AsyncGenerator<string> {}
  * `source_format` and `source_unreadable`.
  */
 async function* recordsByThread(
-  { path, name, chosen, onBytes, pieceMs = PIECE_MS }: ParquetOptions,
+  { path, name = path, chosen, onBytes, pieceMs = PIECE_MS }: ParquetOptions,
   signal: AbortSignal,
 ): AsyncGenerator<SourceRecord[]> {
   signal.throwIfAborted();

@@ -101,7 +101,8 @@ export class RowMaker {
           this.#notes.passOver(record.what);
           break;
         case "page":
-          this.#notes.warn(record.message);
+          // Where pages are followed, none of them is all there is.
+          if (this.#options.remote?.paging === undefined) this.#notes.warn(record.message);
           break;
         default:
           record satisfies never;

@@ -69,6 +69,8 @@ export async function sourcesOfRun(
 export interface EarlierRun {
   run: Run;
   sources: HeldSources | undefined;
+  /** What is worth looking at before it is carried on: no server is asked for what the store holds. */
+  toRead: OpenedSources | undefined;
 }
 
 /**
@@ -79,13 +81,17 @@ export async function earlierRun(
   store: Store,
   wanted: { runId: string | undefined; fingerprint: string },
   sources: OpenedSources,
-  options: { acceptChanged: boolean; changed: (run: Run, difference: string) => void },
+  options: {
+    acceptChanged: boolean;
+    changed: (run: Run, difference: string) => void;
+    reopen: (copies: Readonly<Record<string, string>>) => Promise<OpenedSources>;
+  },
 ): Promise<EarlierRun | undefined> {
   // Nothing tells one standard input, or pipe, from another.
   if (sources.facts.some(({ headHash }) => headHash === undefined)) return undefined;
   const run = await findEarlier(store, wanted.fingerprint);
   if (run === undefined || (wanted.runId !== undefined && wanted.runId !== run.runId)) return undefined;
-  const { sourceFacts } = parseRunOptions(run.runId, run.options);
+  const { sourceFacts, reading } = parseRunOptions(run.runId, run.options);
   const difference = factsDifference(sourceFacts, sources.facts);
   // Of a run whose source was read to its end no more is read: what is new in the file is a new run's.
   if (difference !== undefined && (run.sourceComplete || !options.acceptChanged)) {
@@ -93,8 +99,10 @@ export async function earlierRun(
     return undefined;
   }
   const changed = difference !== undefined;
-  const held = { opened: sources, changed, numbered: false };
-  return { run, sources: run.sourceComplete ? undefined : held };
+  const isRemote = sources.addresses !== undefined && sources.addresses.size > 0;
+  if (run.sourceComplete) return { run, sources: undefined, toRead: isRemote ? undefined : sources };
+  const opened = isRemote ? await options.reopen(reading?.copies ?? {}) : sources;
+  return { run, sources: { opened, changed, numbered: false }, toRead: opened };
 }
 
 /** Options of the run that were given anew: by a flag, the environment or the file. */

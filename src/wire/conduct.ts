@@ -32,10 +32,20 @@ export interface Conducting {
   onProgress: (progress: Progress) => void;
 }
 
+export interface ImportSources {
+  runId: string;
+  sources: OpenedSources;
+  reading: SourceOptions;
+  /** The same sources, with the copies that an earlier run has of what servers answered. */
+  reopen?: (copies: Readonly<Record<string, string>>) => Promise<OpenedSources>;
+  /** Looks at what is going to be read, before it is; answers warnings that a new run is to keep. */
+  look?: (sources: OpenedSources) => Promise<string[]>;
+}
+
 /** Conducts an import to its end: a new run, or an earlier one of the same rows that is carried on. */
 export async function conductImport(
   { loaded, target, workplace, warnings, note, onProgress }: Conducting,
-  { runId, sources, reading }: { runId: string; sources: OpenedSources; reading: SourceOptions },
+  { runId, sources, reading, reopen, look }: ImportSources,
   signal: AbortSignal,
 ): Promise<RunEnd> {
   const { settings } = loaded;
@@ -46,9 +56,12 @@ export async function conductImport(
     ? undefined
     : await earlierRun(workplace.store, { ...run, runId: settings.runId }, sources, {
         acceptChanged: settings.acceptChangedSource,
+        reopen: reopen ?? (() => Promise.resolve(sources)),
         changed: (left, difference) =>
           note(`run ${left.runId} is left as it is, and a new one started: ${difference}`),
       });
+  const toRead = earlier === undefined ? sources : earlier.toRead;
+  const seen = toRead === undefined ? [] : ((await look?.(toRead)) ?? []);
   const isNamed = sources.facts.every(({ headHash }) => headHash !== undefined);
   if (settings.force && !settings.fresh && isNamed) await refuseSecond(workplace.store, run.fingerprint);
   for (const orphan of await workplace.interruptOrphans(run.fingerprint, earlier?.run.runId, signal)) {
@@ -57,7 +70,11 @@ export async function conductImport(
   }
   await workplace.removeOldRuns();
   if (earlier === undefined) {
-    return workplace.importRun({ run, sources, warnings, ...work }, signal, onProgress);
+    return workplace.importRun(
+      { run, sources, warnings: [...warnings, ...seen], ...work },
+      signal,
+      onProgress,
+    );
   }
   note(`carrying on run ${earlier.run.runId}, which has these rows (--fresh starts a new one)`);
   return workplace.carryOn({ ...earlier, options: run.options, ...work }, signal, onProgress);

@@ -200,7 +200,8 @@ describe("a forced import that is carried on", () => {
       return newRun(settings, target, { runId, sources });
     };
     const earlier = async ({ fingerprint }: ReturnType<typeof imported>) => {
-      const options = { acceptChanged: false, changed: () => undefined };
+      const reopen = () => Promise.resolve(sources);
+      const options = { acceptChanged: false, changed: () => undefined, reopen };
       return (await earlierRun(scene.store, { runId: undefined, fingerprint }, sources, options))?.run.runId;
     };
     const interrupt = (run: ReturnType<typeof imported>) =>

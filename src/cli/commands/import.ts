@@ -25,9 +25,9 @@ import {
   type Target,
   targetOrigin,
 } from "../../wire.ts";
-import { conductImport, importFault, nothingToRead } from "../../wire/conduct.ts";
+import { conductImport, importFault, type ImportSources, nothingToRead } from "../../wire/conduct.ts";
 import { openStoreIfThere } from "../../wire/stores.ts";
-import type { OpenedSources, SourceOptions } from "../../core/source.ts";
+import type { OpenedSources } from "../../core/source.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { isForceMeant } from "../force-question.ts";
@@ -125,7 +125,11 @@ export const importCommand: Command = {
         answer: (index: number) => copyFile(settings, runId, index),
       };
       const sources = await openSources(files, reading, copiedTo(places, session));
-      return sendImport(session, target, { runId, sources, reading });
+      const reopen = (copies: Readonly<Record<string, string>>) => {
+        const answer = (index: number) => copies[index] ?? places.answer(index);
+        return openSources(files, reading, copiedTo({ ...places, answer }, session));
+      };
+      return sendImport(session, target, { runId, sources, reading, reopen });
     });
   },
 };
@@ -142,25 +146,23 @@ function copiedTo(
   };
 }
 
-async function sendImport(
-  session: Session,
-  target: Target,
-  { runId, sources, reading }: { runId: string; sources: OpenedSources; reading: SourceOptions },
-): Promise<number> {
+async function sendImport(session: Session, target: Target, imported: ImportSources): Promise<number> {
   const { settings } = session.loaded;
   const { signal } = session;
   const warnings = await checkTarget(target, settings.datasetGroup, signal);
   return conduct(session, target, {
     warnings,
-    readShare: () => sources.readShare(),
+    readShare: () => imported.sources.readShare(),
     importArguments: importArguments(session),
     start: async ({ workplace, note, onProgress }) => {
-      const plans = await sources.plan(signal);
-      for (const line of planLines(plans)) note(line);
-      for (const warning of planWarnings(plans)) note(`warning: ${warning}`);
-      const kept = [...warnings, ...planWarnings(plans)];
-      const conducting = { loaded: session.loaded, target, workplace, warnings: kept, note, onProgress };
-      return conductImport(conducting, { runId, sources, reading }, signal);
+      const look = async (toRead: OpenedSources): Promise<string[]> => {
+        const plans = await toRead.plan(signal);
+        for (const line of planLines(plans)) note(line);
+        for (const warning of planWarnings(plans)) note(`warning: ${warning}`);
+        return planWarnings(plans);
+      };
+      const conducting = { loaded: session.loaded, target, workplace, warnings, note, onProgress };
+      return conductImport(conducting, { ...imported, look }, signal);
     },
     judge: ({ counts }, end) => {
       const fault = importFault(settings, counts.read, end);

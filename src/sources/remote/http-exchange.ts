@@ -1,10 +1,12 @@
 /** One question to an HTTP server and its answer: redirects followed with care, faults told in words, bytes as they come. */
 import { pipeline } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Readable, Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import { TraceloadError } from "../../core/errors.ts";
 import { describeFault } from "../../core/network-failure.ts";
+import { parseRetryAfter } from "../../core/retry-timing.ts";
 import type { Secrets } from "./secrets.ts";
 import { statusFault } from "./http-refusal.ts";
 
@@ -33,6 +35,11 @@ export interface HttpParts {
 }
 
 const MOST_REDIRECTS = 5;
+/** Too many requests; a gateway or server that is not ready. */
+const PASSING = new Set([429, 502, 503, 504]);
+const MOST_ATTEMPTS = 4;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
 const LONGEST_CONNECT_MS = 20_000;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** What alone may go to another host: everything else may be a secret. */
@@ -59,12 +66,15 @@ export class HttpClient {
     this.#dispatchers.clear();
   }
 
-  /** Throws `source_unreadable` and `source_refused`. */
+  /**
+   * Asks again where the server says that it will answer later, a few times. Throws `source_unreadable` and
+   * `source_refused`.
+   */
   async ask(question: HttpQuestion, signal: AbortSignal): Promise<HttpAnswer> {
     const { name } = this.#parts;
     let { url, headers, body } = question;
     for (let redirects = 0; ; redirects += 1) {
-      const answer = await this.#askOnce({ url, headers, body }, signal);
+      const answer = await this.#askPatiently({ url, headers, body }, signal);
       if (!REDIRECTS.has(answer.statusCode)) {
         if (answer.statusCode < 200 || answer.statusCode > 299 || answer.statusCode === 206) {
           throw await statusFault(answer, this.#parts, signal);
@@ -97,6 +107,17 @@ export class HttpClient {
       // RFC 9110, section 15.4: 303 is to be got; so, by custom, is what was posted to a 301 or 302.
       if (body !== undefined && answer.statusCode < 304) body = undefined;
       url = next;
+    }
+  }
+
+  async #askPatiently(question: HttpQuestion, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await this.#askOnce(question, signal);
+      if (!PASSING.has(answer.statusCode) || attempt === MOST_ATTEMPTS) return answer;
+      const pauseMs = askedPause(answer) ?? FIRST_PAUSE_MS * 2 ** (attempt - 1);
+      if (pauseMs > LONGEST_PAUSE_MS) return answer;
+      answer.body.on("error", () => undefined).destroy();
+      await sleep(pauseMs, undefined, { signal });
     }
   }
 
@@ -187,6 +208,11 @@ function decode(body: Readable, encoding: string | string[] | undefined, name: s
     );
   }
   return pipeline(body, decoder, () => undefined);
+}
+
+function askedPause({ headers }: Dispatcher.ResponseData): number | undefined {
+  const value = headers["retry-after"];
+  return parseRetryAfter(typeof value === "string" ? value : undefined, Date.now());
 }
 
 function announced(headers: HttpAnswer["headers"]): string {
