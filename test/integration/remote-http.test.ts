@@ -1,5 +1,5 @@
 /** HTTP addresses as sources, against servers that answer well, badly, or not at all. */
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
@@ -23,14 +23,16 @@ interface Asked {
 /** Answers in turn, the last one for ever after. */
 async function startServer(...answers: ((response: ServerResponse, asked: Asked) => unknown)[]) {
   const asked: Asked[] = [];
-  const listener: RequestListener = async (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let body = "";
     for await (const chunk of request) body += String(chunk);
     const one = { method: request.method ?? "", url: request.url ?? "", headers: request.headers, body };
     asked.push(one);
     answers[Math.min(asked.length, answers.length) - 1]?.(response, one);
   };
-  const server = createServer((request, response) => void listener(request, response));
+  const server = createServer((request, response) => {
+    void serve(request, response);
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {

@@ -17,6 +17,7 @@ describe("a path", () => {
     ["a.b.c", { "a.b": { c: 1 }, a: { b: 2 } }],
     ["a[1].b", { a: [0, { b: 1 }] }],
     ["a.1.b", { a: [0, { b: 1 }] }],
+    ["a[-1].b", { a: [0, { b: 1 }] }],
     ['a["b.c"]', { a: { "b.c": 1 } }],
     ["['b]\\'c']", { "b]'c": 1 }],
     ['["a"]["b"]', { a: { b: 1 } }],
@@ -34,6 +35,7 @@ describe("a path", () => {
     ["a.length", { a: [1] }],
     ["a.toString", { a: "text" }],
     ["a[7]", { a: [1] }],
+    ["a[-2]", { a: [1] }],
     ['["a.b"]', { a: { b: 1 } }],
     ["a[0]", { a: { "0": 1 } }],
   ])("%s finds nothing that is not the record's own", (path, record) => {
@@ -44,7 +46,7 @@ describe("a path", () => {
     expect(find(JSON.parse('{"__proto__":{"x":1}}'), "__proto__.x")).toBe(1);
   });
 
-  test.each(["", " ", ".", "a.", "a..b", ".a", "a[", "a[x]", 'a["b]', "a[-1]", "a]b[", "a".repeat(513)])(
+  test.each(["", " ", ".", "a.", "a..b", ".a", "a[", "a[x]", 'a["b]', "a[-]", "a]b[", "a".repeat(513)])(
     "%j is refused",
     (text) => {
       const path = parseFieldPath(text);

@@ -12,9 +12,6 @@ export interface Paging {
     | { kind: "url" };
 }
 
-/** Numbers beyond what a double holds (nanoseconds, large IDs) come back as they were. */
-type Cursor = unknown;
-
 const NAME = /^[A-Za-z0-9_.~[\]$-]+$/;
 
 /** Throws `wrong_usage`. */
@@ -48,7 +45,7 @@ export function cursorOf(
   { cursor }: Paging,
   { headers }: Pick<HttpAnswer, "headers">,
   page: unknown,
-): Cursor | undefined {
+): unknown {
   const found = cursor.kind === "header" ? headers[cursor.name] : valueAt(page, cursor.path);
   const value: unknown = Array.isArray(found) && cursor.kind === "header" ? found[0] : found;
   return value === null || value === "" || value === false || isEmptyList(value) ? undefined : value;
@@ -63,7 +60,7 @@ export function nextQuestion(
   name: string,
   { into }: Paging,
   question: HttpQuestion,
-  cursor: Cursor,
+  cursor: unknown,
 ): HttpQuestion {
   switch (into.kind) {
     case "query": {
@@ -86,14 +83,14 @@ export function nextQuestion(
   }
 }
 
-function textOf(name: string, cursor: Cursor): string {
+function textOf(name: string, cursor: unknown): string {
   if (typeof cursor === "string" || typeof cursor === "number" || typeof cursor === "boolean") {
     return String(cursor);
   }
   return stringify(name, cursor);
 }
 
-function headerText(name: string, cursor: Cursor): string {
+function headerText(name: string, cursor: unknown): string {
   const text = textOf(name, cursor);
   if (/^[\t\u0020-\u007e\u00a0-\u00ff]*$/.test(text)) return text;
   throw new TraceloadError("source_refused", `${name}: the cursor of a page cannot stand in a header`);
@@ -114,7 +111,7 @@ function withoutBodys(headers: Readonly<Record<string, string>>): Record<string,
   return Object.fromEntries(Object.entries(headers).filter(([header]) => header !== "content-type"));
 }
 
-function withField(name: string, body: string, keys: readonly string[], cursor: Cursor): string {
+function withField(name: string, body: string, keys: readonly string[], cursor: unknown): string {
   const document = parseLossless(body);
   if (typeof document !== "object" || document === null || Array.isArray(document)) {
     throw new TraceloadError(

@@ -140,7 +140,8 @@ function placeOf(query: string, sql: ParameterizedSql, position: string | undefi
   if (position === undefined || !(index >= 0)) return "";
   const before = query.slice(0, sql.writtenAt(index)).split(/\r\n|\n|\r/);
   const line = query.split(/\r\n|\n|\r/)[before.length - 1] ?? "";
-  return ` at line ${before.length}, column ${[...(before.at(-1) ?? "")].length + 1} of the query: ${excerpt(line.trim())}`;
+  const column = Array.from(before.at(-1) ?? "").length + 1;
+  return ` at line ${before.length}, column ${column} of the query: ${excerpt(line.trim())}`;
 }
 
 /** The server counts characters; a text here is of UTF-16 units. */
