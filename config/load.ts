@@ -14,7 +14,10 @@ export interface LoadedSettings {
 }
 
 /** Looked for in the working directory when `--config` and `TRACELOAD_CONFIG` name no other. */
-export const CONFIG_FILES = ["traceload.yaml", "traceload.yml"] as const;
+export const CONFIG_FILES = ["traceload.yaml", "traceload.yml", "config/traceload.yaml"] as const;
+
+/** What stands below this key are no settings: it is read by sync-file.ts. */
+const SYNCS = "syncs";
 
 const NAMES = Object.keys(SETTINGS) as SettingName[];
 
@@ -27,7 +30,7 @@ export function loadSettings(input: {
   environment: Environment;
   configFile: string | undefined;
 }): LoadedSettings {
-  const file = readConfigFile(input.configFile ?? (input.environment["TRACELOAD_CONFIG"] || undefined));
+  const file = readConfigFile(configFilePath(input.configFile, input.environment));
   const settings: Record<string, unknown> = {};
   const origins: Partial<Record<SettingName, SettingOrigin>> = {};
   for (const name of NAMES) {
@@ -89,8 +92,13 @@ interface ConfigFile {
   values: Map<string, string>;
 }
 
-function readConfigFile(named: string | undefined): ConfigFile | undefined {
-  const path = named ?? CONFIG_FILES.find((candidate) => existsSync(candidate));
+/** The file that settings and syncs are read from: as it is named, else the first that there is; undefined: none. */
+export function configFilePath(named: string | undefined, environment: Environment): string | undefined {
+  const given = named ?? (environment["TRACELOAD_CONFIG"] || undefined);
+  return given ?? CONFIG_FILES.find((candidate) => existsSync(candidate));
+}
+
+function readConfigFile(path: string | undefined): ConfigFile | undefined {
   if (path === undefined) return undefined;
   let document: unknown;
   try {
@@ -107,6 +115,7 @@ function readConfigFile(named: string | undefined): ConfigFile | undefined {
   }
   const known = new Set<string>(NAMES.map(flagName));
   for (const [key, value] of Object.entries(document)) {
+    if (key === SYNCS && typeof value === "object") continue;
     if (!known.has(key)) {
       throw new TraceloadError("config_invalid", `${path}: unknown setting ${JSON.stringify(key)}`, {
         next: "traceload import --help   (settings are the flags without the dashes)",

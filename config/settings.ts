@@ -293,6 +293,9 @@ export const SETTINGS = {
   healthHost: setting("serving", z.string().min(1), "address that the health endpoint listens on", {
     default: "127.0.0.1",
   }),
+  syncs: setting("serving", oneOf("on", "off"), "whether a worker runs the store's syncs: on or off", {
+    default: "on",
+  }),
   highWater: setting("serving", wholeNumber(1), "rows waiting in the queue, at most", {
     default: "10000",
     hidden: true,

@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { hostname } from "node:os";
 import path from "node:path";
 import { makeFinishRun } from "../jobs/finish-run.ts";
+import { makeSyncTick } from "../jobs/sync-tick.ts";
 import { keyFingerprint, readApiKey, readProxy } from "../config/credentials.ts";
 import type { Environment, LoadedSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
@@ -52,6 +53,7 @@ import { writeSnapshots } from "./wire/snapshot.ts";
 import { parseStoreUrl } from "./wire/store-connection.ts";
 import { openStore } from "./wire/stores.ts";
 import { copyFile, forgetSpool, spoolFile, stateDirectory } from "./wire/state-directory.ts";
+import { makeSyncDesk, type SyncDesk, type SyncDeskParts } from "./wire/syncs.ts";
 import { targetOrigin } from "./wire/origin.ts";
 import { proxyFor } from "./wire/proxy.ts";
 import { packageVersion } from "./wire/version.ts";
@@ -152,7 +154,16 @@ export interface Workplace {
   ): Promise<Run>;
   /** The selected rows of a run, as the sources of another one. */
   rowsOfRun(request: RerunRequest): OpenedSources;
-  serve(options: Pick<ServeParts, "onChange"> & { concurrency: number }, signal: AbortSignal): Promise<void>;
+  /** `syncs`: runs those of this API, too. */
+  serve(
+    options: Pick<ServeParts, "onChange"> & { concurrency: number; syncs?: SyncDesk },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** What runs syncs here; their secrets come from this environment. */
+  syncDesk(
+    options: Pick<SyncDeskParts, "environment" | "onChange">,
+    onProgress: (progress: Progress) => void,
+  ): SyncDesk;
   close(): Promise<void>;
 }
 
@@ -337,8 +348,25 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
       return publishRun({ store, clock, verifier, publisher }, run, signal, telling(onProgress));
     },
     rowsOfRun: (request) => rowsOfRun({ store, clock, locks }, request),
-    serve: ({ onChange }, signal) =>
-      serveRuns(
+    syncDesk: (options, onProgress) =>
+      makeSyncDesk({
+        ...parts,
+        ...options,
+        settings,
+        nowMs,
+        target,
+        optionsOf: (own, { hasRate }) => {
+          // The sandbox has no limit but one that is asked for.
+          const ratePerSecond = hasRate || target.sandbox === undefined ? own.rate.perSecond : undefined;
+          const address = { ...target, ratePerSecond, rateSearch: own.rate.search };
+          return { ...sendingOptions(own, address), sourceFacts: [] };
+        },
+        sourceOptions,
+        onProgress: telling(onProgress),
+      }),
+    serve: async ({ onChange, syncs }, signal) => {
+      const server = syncs?.serve(signal);
+      const serving = serveRuns(
         {
           store,
           queues,
@@ -348,7 +376,10 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
           makePublisher,
           startControlWorker: (finishStep) =>
             queues.workOnControl(
-              { finishRun: makeFinishRun({ finishStep }) },
+              {
+                finishRun: makeFinishRun({ finishStep }),
+                ...(server === undefined ? {} : { syncTick: makeSyncTick(server) }),
+              },
               { concurrency: 10, lockMs: settings.lockTime, stalledCheckMs: settings.stalledCheck },
             ),
           origin: target.origin,
@@ -356,9 +387,12 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
           leaseTtlMs: settings.leaseTtl,
           onFault,
           onChange,
+          isConducted: (runId) => syncs?.conducts(runId) === true,
         },
         signal,
-      ),
+      );
+      await Promise.all([serving, server?.ended]);
+    },
     close: () => opened.close(),
   };
 }

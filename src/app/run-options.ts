@@ -39,6 +39,8 @@ export const runOptions = z.object({
   sourceFacts: z.array(z.record(z.string(), z.unknown())).default([]),
   /** Where the rows came from, to be read again: absent in runs of rows of another run, and of earlier versions. */
   reading: readingOptions.optional(),
+  /** The sync that the run is of. */
+  sync: z.string().optional(),
   /** Which rows of its parent the run takes. */
   rerun: rerunSelection.optional(),
 });

@@ -27,6 +27,8 @@ export interface ServeParts {
   leaseTtlMs: number;
   onFault: (error: unknown) => void;
   onChange: (change: { kind: "started" | "stopped" | "foreign"; runId: string }) => void;
+  /** Runs that this process conducts itself, and sends rows of already. */
+  isConducted?: (runId: string) => boolean;
 }
 
 const POLL_MS = 1_000;
@@ -108,7 +110,8 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
   };
 
   const look = async (): Promise<void> => {
-    const runs = (await store.listRuns({ states: ACTIVE_STATES })).filter(isMine);
+    const active = await store.listRuns({ states: ACTIVE_STATES });
+    const runs = active.filter((run) => parts.isConducted?.(run.runId) !== true && isMine(run));
     // One run's trouble is none of the others'.
     for (const run of runs) await help(run).catch(onFault);
     const running = new Set(runs.map((run) => run.runId));

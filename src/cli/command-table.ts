@@ -53,6 +53,57 @@ export const COMMANDS: readonly (CommandEntry | CommandGroup)[] = [
     load: async () => (await import("./commands/worker.ts")).workerCommand,
   },
   {
+    group: "sync",
+    describe: "saved imports: check the file, apply it, run one, see what became of them",
+    commands: [
+      {
+        usage: "sync validate",
+        describe: "check the syncs of the configuration file",
+        load: async () => (await import("./commands/sync-validate.ts")).syncValidateCommand,
+      },
+      {
+        usage: "sync apply",
+        describe: "make the store's syncs and schedules those of the file",
+        load: async () => (await import("./commands/sync-apply.ts")).syncApplyCommand,
+      },
+      {
+        usage: "sync list",
+        describe: "last run, next run, state and lag of each sync",
+        load: async () => (await import("./commands/sync-list.ts")).syncListCommand,
+      },
+      {
+        usage: "sync run <name>",
+        describe: "run a sync now",
+        load: async () => (await import("./commands/sync-run.ts")).syncRunCommand,
+      },
+      {
+        usage: "sync history <name>",
+        describe: "what became of each tick of a sync",
+        load: async () => (await import("./commands/sync-history.ts")).syncHistoryCommand,
+      },
+      {
+        usage: "sync pause <name>",
+        describe: "skip a sync's ticks until it is resumed",
+        load: async () => (await import("./commands/sync-pause.ts")).syncPauseCommand,
+      },
+      {
+        usage: "sync resume <name>",
+        describe: "let a paused sync run again when it is due",
+        load: async () => (await import("./commands/sync-resume.ts")).syncResumeCommand,
+      },
+      {
+        usage: "sync remove <name>",
+        describe: "forget a sync, its watermark and its history",
+        load: async () => (await import("./commands/sync-remove.ts")).syncRemoveCommand,
+      },
+      {
+        usage: "sync schema",
+        describe: "print the configuration file's form as a JSON Schema",
+        load: async () => (await import("./commands/sync-schema.ts")).syncSchemaCommand,
+      },
+    ],
+  },
+  {
     group: "ledger",
     describe: "look into the ledger, decide held rows, move it to another store",
     commands: [

@@ -9,6 +9,8 @@ import { useColor } from "./show/color.ts";
 export interface Session {
   loaded: LoadedSettings;
   environment: Environment;
+  /** As `--config` names it. */
+  configFile: string | undefined;
   /** The arguments as typed, to be repeated in "what to type next". */
   arguments: readonly string[];
   /** The settings that were flags, as typed. */
@@ -51,11 +53,8 @@ export function openSession(input: SessionInput): Session {
   const { argv, environment, process } = input;
   const config = argv["config"];
   const flags = typedFlags(argv);
-  const loaded = loadSettings({
-    flags,
-    environment,
-    configFile: typeof config === "string" ? config : undefined,
-  });
+  const configFile = typeof config === "string" ? config : undefined;
+  const loaded = loadSettings({ flags, environment, configFile });
   const screen = (stream: NodeJS.WriteStream): Screen => ({
     stream,
     color: loaded.settings.color && useColor(environment, stream.isTTY),
@@ -79,6 +78,7 @@ export function openSession(input: SessionInput): Session {
   return {
     loaded,
     environment,
+    configFile,
     arguments: input.arguments,
     flags,
     program: programName(environment),

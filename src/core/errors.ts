@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   run_not_found: 3,
   run_exists: 3,
   run_state: 3,
+  sync_not_found: 3,
+  sync_running: 3,
   bug: 5,
 } as const satisfies Record<string, number>;
 

@@ -58,11 +58,26 @@ export interface Queues {
   ): Promise<QueueWorker>;
   /** Asks that some worker of the fleet finish the run. Repeating it while the request stands changes nothing. */
   requestFinish(runId: string): Promise<void>;
+  /** Wakes some worker of the fleet for a sync, whatever its schedule says. */
+  requestTick(sync: string): Promise<void>;
+  /** Has some worker woken for the sync whenever its schedule says so. Repeating it changes nothing. */
+  setSchedule(schedule: QueueSchedule): Promise<void>;
+  removeSchedule(sync: string): Promise<void>;
+  /** All there are, in no particular order. */
+  listSchedules(): Promise<QueueSchedule[]>;
   /** Serves the control queue. */
   workOnControl(handlers: ControlHandlers, options: WorkOptions): Promise<QueueWorker>;
   close(): Promise<void>;
 }
 
+export interface QueueSchedule {
+  sync: string;
+  cron: string;
+  timezone: string;
+}
+
 export interface ControlHandlers {
   finishRun(runId: string): Promise<JobVerdict>;
+  /** A tick of the sync may be due. Absent where no syncs are run: whoever runs them looks by itself, too. */
+  syncTick?: (sync: string) => Promise<JobVerdict>;
 }

@@ -9,6 +9,7 @@
 import type { AddMode, UnknownReason } from "./outcome.ts";
 import type { GroupKey, RowKey } from "./row.ts";
 import type { RunState, StatusCounts, StoredStatus } from "./status.ts";
+import type { Syncs } from "./syncs.ts";
 
 /** 16 lowercase hex digits, random, minted before the claim call and reused by every retry of that call. */
 export type Token = string & { readonly __brand: "Token" };
@@ -545,7 +546,7 @@ export interface StoreFacts {
   warnings: string[];
 }
 
-export interface Store extends Leases, Runs, Rows, Ledger, Groups, Limiter {
+export interface Store extends Leases, Runs, Rows, Ledger, Groups, Limiter, Syncs {
   readonly facts: StoreFacts;
   /** Milliseconds since the epoch on the store's clock. */
   now(): Promise<number>;

@@ -27,6 +27,7 @@ import type {
 } from "../core/queue.ts";
 import { packRows, ROWS_PER_JOB } from "./row-job.ts";
 import { startRowWorker } from "./row-worker.ts";
+import { schedulesOn, SYNC_TICK } from "./schedules.ts";
 
 export type QueueConnection =
   | {
@@ -95,10 +96,14 @@ export function openQueues({ connection, onFault, nowMs }: QueuesOptions): Queue
     requestFinish: async (runId) => {
       await controlQueue().add("finish-run", { runId }, { jobId: `finish-${runId}` });
     },
+    ...schedulesOn(controlQueue),
     workOnControl: async (handlers: ControlHandlers, options) => {
       const process = async (job: Job): Promise<JobVerdict> => {
-        const runId: unknown = job.data?.runId;
+        const { runId, sync }: Record<string, unknown> = job.data ?? {};
         if (job.name === "finish-run" && typeof runId === "string") return handlers.finishRun(runId);
+        if (job.name === SYNC_TICK && typeof sync === "string") {
+          return (await handlers.syncTick?.(sync)) ?? { kind: "done" };
+        }
         onFault(new Error(`control job ${JSON.stringify(job.name)} is not known to this version; dropped`));
         return { kind: "done" };
       };

@@ -23,6 +23,7 @@ import { settleContract } from "./settle.ts";
 import { staleVerdictsContract } from "./stale-verdicts.ts";
 import { standingContract } from "./standing.ts";
 import { sweepContract } from "./sweep.ts";
+import { syncsContract } from "./syncs.ts";
 import { verdictsContract } from "./verdicts.ts";
 
 export interface OpenedStore {
@@ -82,6 +83,7 @@ export function storeContract(
     claimContract(subject);
     settleContract(subject);
     sweepContract(subject);
+    syncsContract(subject);
     standingContract(subject);
     gateContract(subject);
     doubtContract(subject);

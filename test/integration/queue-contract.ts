@@ -370,6 +370,33 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
       await worker.close();
     });
 
+    test("wakes a worker for a sync whenever its schedule says so, until the schedule is gone", async () => {
+      const sync = `nightly-${process.pid}`;
+      const ofOurs = async () => (await queues.listSchedules()).filter((one) => one.sync === sync);
+      await queues.setSchedule({ sync, cron: "0 2 * * *", timezone: "Europe/Berlin" });
+      expect(await ofOurs()).toEqual([{ sync, cron: "0 2 * * *", timezone: "Europe/Berlin" }]);
+      const everySecond = { sync, cron: "* * * * * *", timezone: "Asia/Tokyo" };
+      await queues.setSchedule(everySecond);
+      await queues.setSchedule(everySecond);
+      expect(await ofOurs()).toEqual([everySecond]);
+      const woken: string[] = [];
+      const handlers = {
+        finishRun: async () => DONE,
+        syncTick: async (name: string) => {
+          woken.push(name);
+          return DONE;
+        },
+      };
+      const worker = await queues.workOnControl(handlers, OPTIONS);
+      await vi.waitFor(() => expect(woken.length).toBeGreaterThanOrEqual(2), WITHIN);
+      await queues.removeSchedule(sync);
+      await queues.removeSchedule(sync);
+      expect(await ofOurs()).toEqual([]);
+      await queues.requestTick(`${sync}-by-hand`);
+      await vi.waitFor(() => expect(woken).toContain(`${sync}-by-hand`), WITHIN);
+      await worker.close();
+    });
+
     test("control jobs of another version are dropped, and told", async () => {
       await under.addForeign("control", "dance", { runId: "x" }, `dance-${process.pid}`);
       const worker = await queues.workOnControl({ finishRun: async () => DONE }, OPTIONS);

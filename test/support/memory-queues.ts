@@ -3,6 +3,7 @@ import type {
   ControlHandlers,
   JobVerdict,
   Queues,
+  QueueSchedule,
   QueueWorker,
   RowJob,
   RunQueue,
@@ -21,6 +22,10 @@ export interface MemoryQueues extends Queues {
   readonly removed: string[];
   /** Runs that were asked to be finished, and not yet taken up. */
   readonly finishRequests: Set<string>;
+  /** Schedules there are, by their syncs. */
+  readonly schedules: Map<string, QueueSchedule>;
+  /** Syncs that somebody was to be woken for, and not yet taken up. */
+  readonly tickRequests: Set<string>;
   /** Takes the run's waiting jobs away, as a crash would. */
   loseJobs(runId: string): void;
   /** Every call to a run's queue (and `requestFinish`) rejects with this until it is undefined again. */
@@ -39,6 +44,8 @@ export function memoryQueues(clock: Clock): MemoryQueues {
   const finishRequests = new Set<string>();
   const finishWake = new Set<() => void>();
   const removed: string[] = [];
+  const schedules = new Map<string, QueueSchedule>();
+  const tickRequests = new Set<string>();
   let openQueues = 0;
   let openWorkers = 0;
   const queueOf = (runId: string): MemoryQueue => {
@@ -55,6 +62,8 @@ export function memoryQueues(clock: Clock): MemoryQueues {
   const memory: MemoryQueues = {
     removed,
     finishRequests,
+    schedules,
+    tickRequests,
     failure: undefined,
     waiting: (runId) => [...queueOf(runId).jobs.keys()],
     openQueues: () => openQueues,
@@ -134,6 +143,20 @@ export function memoryQueues(clock: Clock): MemoryQueues {
       finishRequests.add(runId);
       for (const wake of finishWake) wake();
     },
+    requestTick: async (sync) => {
+      if (memory.failure !== undefined) throw memory.failure;
+      tickRequests.add(sync);
+      for (const wake of finishWake) wake();
+    },
+    setSchedule: async (schedule) => {
+      if (memory.failure !== undefined) throw memory.failure;
+      schedules.set(schedule.sync, schedule);
+    },
+    removeSchedule: async (sync) => {
+      if (memory.failure !== undefined) throw memory.failure;
+      schedules.delete(sync);
+    },
+    listSchedules: async () => [...schedules.values()],
     workOnControl: async (handlers: ControlHandlers) => {
       const inHand = new Set<Promise<void>>();
       const taken = new Set<string>();
@@ -146,7 +169,15 @@ export function memoryQueues(clock: Clock): MemoryQueues {
         else await clock.sleep(verdict.delayMs);
         taken.delete(runId);
       };
+      const wakeUp = (sync: string) => {
+        tickRequests.delete(sync);
+        const running = Promise.resolve(handlers.syncTick?.(sync))
+          .then(() => undefined)
+          .finally(() => inHand.delete(running));
+        inHand.add(running);
+      };
       const take = () => {
+        for (const sync of closed ? [] : [...tickRequests]) wakeUp(sync);
         for (const runId of finishRequests) {
           if (closed || taken.has(runId)) continue;
           taken.add(runId);

@@ -10,6 +10,7 @@ import type {
   Run,
   StoredRow,
 } from "../../src/core/store.ts";
+import type { MemorySyncs } from "./memory-syncs.ts";
 
 export interface MemoryRun {
   record: Omit<Run, "counts" | "ownerAlive">;
@@ -56,6 +57,8 @@ export interface MemoryState {
   notes: Map<RowKey, LedgerNote[]>;
   groups: Map<GroupKey, MemoryGroup>;
   limiters: Map<string, MemoryLimiter>;
+  syncs: MemorySyncs;
+  syncsRevision: number;
   lastRunSeq: number;
   lastLease: number;
 }
@@ -69,6 +72,8 @@ export function emptyState(now: () => number): MemoryState {
     notes: new Map(),
     groups: new Map(),
     limiters: new Map(),
+    syncs: new Map(),
+    syncsRevision: 0,
     lastRunSeq: 0,
     lastLease: 0,
   };

@@ -8,6 +8,7 @@ import { memoryLedger } from "./memory-ledger.ts";
 import { memoryLimiter } from "./memory-limiter.ts";
 import { memoryRows } from "./memory-rows.ts";
 import { memoryRuns } from "./memory-runs.ts";
+import { memorySyncs } from "./memory-syncs.ts";
 import { emptyState, leaseHeld, type MemoryState } from "./memory-state.ts";
 
 /** `clock.now` is the store's clock, in milliseconds since the epoch. */
@@ -25,6 +26,7 @@ export function createMemoryStore(clock: { now(): number }): Store {
     ...memoryLedger(state),
     ...memoryGroups(state),
     ...memoryLimiter(state),
+    ...memorySyncs(state),
   };
 }
 

@@ -31,9 +31,9 @@ const PARTS = [
 /** The table of docs/contributing.md. */
 const ZONES: readonly Zone[] = [
   { place: "src/core/", zones: [], packages: [] },
-  { place: "config/", zones: ["src/core/"], packages: ["zod", "ms", "yaml"] },
+  { place: "config/", zones: ["src/core/"], packages: ["zod", "ms", "yaml", "cron-parser"] },
   { place: "jobs/", zones: ["src/core/"], packages: ["p-retry", "zod"] },
-  { place: "src/app/", zones: ["src/core/"], packages: ["zod"] },
+  { place: "src/app/", zones: ["src/core/"], packages: ["zod", "cron-parser"] },
   // Whoever asks servers is kept apart from what reads their answers.
   {
     place: "src/sources/remote/",

@@ -114,6 +114,7 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   highWater: ["10", 10, ["0"]],
   publish: ["if-clean", "if-clean", ["yes", "sometimes"]],
   publishWait: ["5s", 5_000, ["5"]],
+  syncs: ["off", "off", ["yes"]],
   retention: ["365d", 31_536_000_000, ["30"]],
   sandboxRecord: ["record.ndjson", "record.ndjson", []],
 };

@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { environmentName, flagName, SETTINGS, type SettingName } from "../../config/settings.ts";
 import { commandName, type Command } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/command-table.ts";
@@ -10,6 +11,9 @@ import { classify } from "../../src/core/classify.ts";
 import { ERROR_CODES } from "../../src/core/errors.ts";
 import type { UnknownReason } from "../../src/core/outcome.ts";
 import { ROW_STATUSES } from "../../src/core/status.ts";
+import { checkSyncFile } from "../../config/sync-file.ts";
+import { fileJsonSchema } from "../../config/file-schema.ts";
+import { syncFields } from "../../config/sync-schema.ts";
 import { REPORT_COLUMNS } from "../../src/report/columns.ts";
 import { EXIT_CODES } from "../../src/report/exit-code.ts";
 import { FAULT_KINDS } from "../../src/sandbox/fault.ts";
@@ -196,6 +200,34 @@ describe("the page of errors", () => {
       for (const code of ["held", "worker_lost", "landed_late"]) expect(scripts).toContain(code);
     }
     expect(listed).toContain("landed_late");
+  });
+});
+
+describe("the page of syncs", () => {
+  const page = read("docs/reference/syncs.md");
+  const schema = z.toJSONSchema(syncFields, { io: "input" }).properties ?? {};
+
+  it("lists every key, and no other", () => {
+    const keys = section(page, "## Keys").split("\n### ")[0] ?? "";
+    const listed = [...firstCells(keys), ...quoted(/^The others are .*$/m.exec(keys)?.[0] ?? "")];
+    expect(listed.filter((key) => key !== "traceload import").sort()).toEqual(Object.keys(schema).sort());
+  });
+
+  it.each(["schedule", "catch-up", "watermark", "carry", "notify"])("lists what stands below %s", (key) => {
+    const found = schema[key];
+    const inner = typeof found === "object" && typeof found.items === "object" ? found.items : found;
+    const properties = typeof inner === "object" && "properties" in inner ? inner.properties : undefined;
+    expect(firstCells(section(page, `### \`${key}\``)).sort()).toEqual(Object.keys(properties ?? {}).sort());
+  });
+
+  it("has its schema and its example beside it, as the code has them", () => {
+    expect(JSON.parse(read("config/traceload.schema.json"))).toEqual(fileJsonSchema());
+    const configFile = path.join(ROOT, "examples/traceload.yaml");
+    const { syncs, problems } = checkSyncFile({ configFile, environment: {} });
+    expect({ problems, names: syncs.map(({ name }) => name) }).toEqual({
+      problems: [],
+      names: ["nightly-exports", "bad-answers"],
+    });
   });
 });
 

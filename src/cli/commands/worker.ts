@@ -15,6 +15,7 @@ const LOOK_MS = 1_000;
 export const workerCommand: Command = {
   settings: [
     "concurrency",
+    "syncs",
     "timeout",
     "drainTimeout",
     "healthPort",
@@ -31,13 +32,12 @@ export const workerCommand: Command = {
   run: async (session) => {
     const { loaded, err, signal, received } = session;
     const { settings } = loaded;
-    if (settings.store.startsWith("pglite:")) {
+    // The embedded store belongs to one process: nobody can leave runs to it, but its syncs can be run there.
+    if (settings.store.startsWith("pglite:") && settings.syncs === "off") {
       throw new TraceloadError(
         "wrong_usage",
-        "a worker needs a store that others reach; the embedded one belongs to one process",
-        {
-          next: "traceload worker --store redis://host:6379",
-        },
+        "a worker without syncs needs a store that others reach; the embedded one belongs to one process",
+        { next: "traceload worker --store redis://host:6379" },
       );
     }
     const say = (text: string) => {
@@ -88,8 +88,12 @@ async function serve(
         say(
           kind === "foreign" ? `run ${runId} is of another API or key: left alone` : `run ${runId}: ${kind}`,
         );
+      const onSync = ({ sync, became, runId }: { sync: string; became: string; runId: string | undefined }) =>
+        say(`sync ${sync}: ${runId === undefined ? "" : `run ${runId} `}${became}`);
+      const desk = workplace.syncDesk({ environment, onChange: onSync }, () => undefined);
+      const syncs = settings.syncs === "on" ? { syncs: desk } : {};
       readiness.serving(workplace.store);
-      await workplace.serve({ onChange, concurrency: settings.concurrency }, signal);
+      await workplace.serve({ onChange, concurrency: settings.concurrency, ...syncs }, signal);
     } finally {
       await workplace.close();
     }

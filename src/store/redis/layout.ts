@@ -19,6 +19,9 @@
  *   {p}:g:<group>:u      set     keys of the group's unknown entries
  *   {p}:limit:<name>     hash    next free slot, pause, answers, ceiling
  *   {p}:limit:<name>:s   hash    sender -> rate and last sign
+ *   {p}:syncs            zset    name of a sync, all of one score: in the order of their names
+ *   {p}:sync:<name>      hash    its definition, state, rows to carry and claim
+ *   {p}:sync:<name>:t    zset    tick -> when it was due          {p}:sync:<name>:r  hash  tick -> its record, JSON
  *
  * Memory decides the shapes: small hashes stay listpacks (at most 128 fields per block of rows, values of at most
  * 64 bytes), and a string of fixed records costs nothing beside its bytes.

@@ -16,6 +16,7 @@ import { createRuns } from "./runs.ts";
 import { createScriptRunner, type ScriptRunner } from "./script.ts";
 import { nowScript, schemaScript } from "./scripts/schema.ts";
 import { checkRedisSettings, redisName } from "./settings.ts";
+import { createSyncs } from "./syncs.ts";
 import { createTold } from "./told.ts";
 
 export interface RedisStoreOptions {
@@ -68,6 +69,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     ...createRows(runner),
     ...createGroups(runner),
     ...createEntries(runner),
+    ...createSyncs(runner),
     ...ledger,
     ...limiter,
     now: async () => replyNumber(await runner.run(nowScript)),

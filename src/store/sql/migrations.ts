@@ -11,6 +11,7 @@ import { rows } from "./schema/rows.ts";
 import { runs } from "./schema/runs.ts";
 import { settle } from "./schema/settle.ts";
 import { sweep } from "./schema/sweep.ts";
+import { syncs } from "./schema/syncs.ts";
 import { tables } from "./schema/tables.ts";
 
 interface Migration {
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly Migration[] = [
         .map((part) => part(schema))
         .join("\n"),
   },
+  { version: 2, name: "syncs and their history", sql: syncs },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

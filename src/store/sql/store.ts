@@ -9,6 +9,7 @@ import { sqlLimiter } from "./limiter.ts";
 import { DEFAULT_SCHEMA, migrate, quoteSchema } from "./migrations.ts";
 import { sqlRows } from "./rows.ts";
 import { clearRemovedRuns, sqlRuns } from "./runs.ts";
+import { sqlSyncs } from "./syncs.ts";
 
 export interface SqlStoreOptions {
   /** Stays the caller's: closing the store does not end it. */
@@ -38,6 +39,7 @@ export async function openSqlStore(options: SqlStoreOptions): Promise<Store> {
     ...sqlEntries(statements, schema),
     ...sqlGroups(statements, schema),
     ...sqlLimiter(statements, schema),
+    ...sqlSyncs(statements, schema),
     async now() {
       const rows = await statements.run(`select ${schema}.now_ms() as now`, []);
       return Number(rows[0]?.["now"]);

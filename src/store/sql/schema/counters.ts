@@ -11,6 +11,7 @@ interface LockClasses {
   group: number;
   decision: number;
   schema: number;
+  syncs: number;
 }
 
 /**
@@ -24,6 +25,7 @@ export function lockClasses(schema: string): LockClasses {
     group: lockClass("group"),
     decision: lockClass("decision"),
     schema: lockClass("schema"),
+    syncs: lockClass("syncs"),
   };
 }
 

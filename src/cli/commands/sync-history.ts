@@ -1,0 +1,29 @@
+/** `traceload sync history`: what became of a sync's ticks. */
+import { printableJson } from "../../report/rows-text.ts";
+import { openSyncStore } from "../../wire/sync-store.ts";
+import type { Command } from "../command.ts";
+import { namedSync, SYNC_POSITIONAL } from "../sync-names.ts";
+import { renderHistory } from "../show/syncs-text.ts";
+
+const SHOWN_TICKS = 50;
+
+export const syncHistoryCommand: Command = {
+  positional: SYNC_POSITIONAL,
+  settings: ["limit"],
+  examples: [["sync history nightly --limit 200", "its last 200 ticks, the newest first"]],
+  run: async ({ loaded, onFault, out }, argv) => {
+    const { json, limit = SHOWN_TICKS } = loaded.settings;
+    const store = await openSyncStore(loaded.settings, onFault);
+    try {
+      const ticks = await store.history(namedSync(argv), limit);
+      out.stream.write(
+        json
+          ? `${printableJson({ sync: namedSync(argv), ticks })}\n`
+          : renderHistory(ticks, { color: out.color, nowMs: Date.now() }),
+      );
+      return 0;
+    } finally {
+      await store.close();
+    }
+  },
+};
