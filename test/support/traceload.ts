@@ -1,5 +1,5 @@
 /** The real command, spawned from what was built, in a process of its own: what it prints, and how it ends. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -36,14 +36,27 @@ export interface SpawnOptions {
   stdin?: string | Buffer;
   /** Flags of Node's own; by default those that the launcher would start it again with, which takes a while. */
   nodeFlags?: readonly string[];
+  /** As on a machine of that name; where `canBeOnAnotherHost()`. */
+  host?: string;
 }
+
+/** Whether a process can be given another host name: on Linux, as root. */
+export function canBeOnAnotherHost(): boolean {
+  return spawnSync("unshare", ["--uts", "true"]).status === 0;
+}
+
+const ON_HOST = 'echo "$0" >/proc/sys/kernel/hostname && exec "$@"';
 
 const NODE_FLAGS = ["--max-semi-space-size=16"];
 const POLL_MS = 15;
 
 /** Starts `traceload` with these arguments. */
 export function startTraceload(args: readonly string[], options: SpawnOptions): Traceload {
-  const child = spawn("node", [...(options.nodeFlags ?? NODE_FLAGS), LAUNCHER, ...args], {
+  const { host } = options;
+  const command = ["node", ...(options.nodeFlags ?? NODE_FLAGS), LAUNCHER, ...args];
+  const before = host === undefined ? [] : ["unshare", "--uts", "sh", "-c", ON_HOST, host];
+  const [program = "", ...rest] = [...before, ...command];
+  const child = spawn(program, rest, {
     cwd: options.cwd,
     env: commandEnvironment(options.env),
     stdio: ["pipe", "pipe", "pipe"],
