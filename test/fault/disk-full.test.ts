@@ -33,7 +33,7 @@ describe.skipIf(!possible)("a full disk", () => {
     const report = await stage.report(ended);
     expect(audit({ record: await stage.sandbox.record(), report, rowsRead: rows })).toEqual([]);
     expect(report.summary).toMatchObject({ exitCode: 0, counts: { added: rows, unknown: 0 } });
-  }, 60_000);
+  }, 120_000);
 
   test("under the embedded store's log: the import ends and says why; the same command goes on", async () => {
     const rows = 700;
@@ -63,7 +63,7 @@ describe.skipIf(!possible)("a full disk", () => {
     expect(counts.unknown).toBeGreaterThan(0);
     expect(counts.unknown).toBeLessThanOrEqual(CONCURRENCY);
     expect(again.code).toBe(6);
-  }, 60_000);
+  }, 120_000);
 
   test("where the report shall go: the results are in the store, and reported from there", async () => {
     const rows = 400;
@@ -87,7 +87,7 @@ describe.skipIf(!possible)("a full disk", () => {
     );
     expect(audit({ record, report, rowsRead: rows })).toEqual([]);
     expect(report.summary.counts).toMatchObject({ added: rows });
-  }, 60_000);
+  }, 120_000);
 });
 
 async function diskOf(stage: Stage, megabytes: number): Promise<SmallDisk> {

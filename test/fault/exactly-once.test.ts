@@ -19,6 +19,7 @@ const SEED = Number(process.env["TRACELOAD_FAULT_SEED"] ?? 1);
 const ROWS = FULL ? 20_000 : 400;
 const WORKERS = FULL ? 3 : 1;
 const MEAN_LIFE_MS = FULL ? 5_000 : 1_500;
+const ROWS_A_LIFE = 5;
 /** Killing ends when so many rows are there, so that somebody lives long enough to ask the server. */
 const KILL_UNTIL = 0.9 * ROWS;
 const TIMES = FULL
@@ -94,13 +95,16 @@ async function storm({ name, sandbox, flags = [] }: Storm): Promise<{ stage: Sta
     importFlags: ["--rate=300/s", "--on-unknown=verify", ...TIMES, ...flags],
     timeFlags: ["--lease-ttl=3s"],
   });
+  const stats = async () => (await stage.sandbox.stats()).applied;
   let raging = true;
   const rage = async (start: () => Traceload): Promise<Ended> => {
     for (;;) {
       const one = start();
       if (raging) {
-        // A life begins with its first word: on a slow machine nobody would live to do anything else.
-        await Promise.race([one.ended, one.until(() => one.stderr() !== "")]);
+        // A life counts from when rows arrive: on a slow machine nobody would live to send any.
+        const before = await stats();
+        const isAtWork = async () => !raging || (await stats()) >= before + ROWS_A_LIFE;
+        await one.until(isAtWork).catch(() => one.ended);
         await Promise.race([one.ended, pause(MEAN_LIFE_MS * (0.5 + random()))]);
         if (raging) await one.kill("SIGKILL");
       }
@@ -113,7 +117,6 @@ async function storm({ name, sandbox, flags = [] }: Storm): Promise<{ stage: Sta
     rage(() => (lives[index] = stage.startWorker())),
   );
   const importing = rage(() => stage.startImport());
-  const stats = async () => (await stage.sandbox.stats()).applied;
   while ((await stats()) < KILL_UNTIL) {
     const over = await Promise.race([importing, pause(50)]);
     if (over !== undefined) throw new Error(`the import ended too early:\n${over.stdout}${over.stderr}`);

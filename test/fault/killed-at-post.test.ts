@@ -76,7 +76,7 @@ describe.skipIf(redis === undefined)("a worker killed at each step of a row's wa
       .map(({ trace_id: traceId, status }) => `${met.get(traceId)}: ${status}, ${there.has(traceId)}`);
     const expected = NAMES.map((name) => `${name}: ${MOMENTS[name].status}, ${MOMENTS[name].there}`);
     expect(fates.sort()).toEqual(expected.sort());
-  }, 60_000);
+  }, 120_000);
 });
 
 interface Victims {

@@ -18,13 +18,13 @@ describe("an import killed while it reads, and typed again", () => {
   test(
     "on the embedded store: reads the rest, adds what is missing, sends nothing twice",
     () => killReading({ name: "killed-reading-embedded", redis: undefined }),
-    60_000,
+    120_000,
   );
 
   test.skipIf(redis === undefined)(
     "on Redis, beside a worker: reads the rest, adds what is missing, sends nothing twice",
     () => killReading({ name: "killed-reading-redis", redis }),
-    60_000,
+    120_000,
   );
 });
 
