@@ -38,7 +38,14 @@ export type QueueConnection =
       consumer: Redis;
       prefix: string;
     }
-  | { kind: "postgres"; pool: PgPool };
+  | {
+      kind: "postgres";
+      /** As on Redis. For an embedded database, which is never away, both are the same. */
+      producer: PgPool;
+      consumer: PgPool;
+      /** Begins the names of our queues: they lie in one schema with everybody's. */
+      prefix: string;
+    };
 
 export interface QueuesOptions {
   connection: QueueConnection;
@@ -132,8 +139,9 @@ function makeQueue(connection: QueueConnection, name: string): Queue {
   if (connection.kind === "redis") {
     return new Queue(name, { connection: connection.producer, prefix: connection.prefix, streams });
   }
-  const pool: PostgresConnectionOptions = connection.pool;
-  return new Queue(name, { connection: pool, streams }, createPostgresBackend) as unknown as Queue;
+  const pool: PostgresConnectionOptions = connection.producer;
+  const options = { connection: pool, streams };
+  return new Queue(`${connection.prefix}${name}`, options, createPostgresBackend) as unknown as Queue;
 }
 
 function makeWorker(
@@ -159,9 +167,9 @@ function makeWorker(
       prefix: connection.prefix,
     });
   }
-  const pool: PostgresConnectionOptions = connection.pool;
+  const pool: PostgresConnectionOptions = connection.consumer;
   return new Worker(
-    name,
+    `${connection.prefix}${name}`,
     process,
     { ...settings, connection: pool },
     createPostgresBackend,

@@ -12,7 +12,10 @@ export interface StoreConnection {
   close(): Promise<void>;
 }
 
-export type StoreAddress = { kind: "embedded"; directory: string } | { kind: "redis"; url: string };
+export type StoreAddress =
+  | { kind: "embedded"; directory: string }
+  | { kind: "redis"; url: string }
+  | { kind: "postgres"; url: string };
 
 /** Throws `config_invalid` for a URL of no store we have. The message never repeats a password. */
 export function parseStoreUrl(url: string): StoreAddress {
@@ -21,15 +24,21 @@ export function parseStoreUrl(url: string): StoreAddress {
     if (directory !== "") return { kind: "embedded", directory: path.resolve(directory) };
   }
   if (/^rediss?:\/\//.test(url) && URL.canParse(url)) return { kind: "redis", url };
+  if (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url)) return { kind: "postgres", url };
+  if (/^(?:redis|rediss|postgres|postgresql):\/\//.test(url)) {
+    throw new TraceloadError("config_invalid", "--store: the URL cannot be read", {
+      next: "scheme://user:password@host:port; in user and password, write characters such as @ : / ? # % as %40 %3A %2F %3F %23 %25",
+    });
+  }
   const scheme = /^[a-z+]+:/i.exec(url)?.[0] ?? url.slice(0, 20);
   throw new TraceloadError("config_invalid", `--store: ${JSON.stringify(scheme)} is not a store`, {
-    next: "redis://host:6379, rediss://host:6379, or pglite:DIRECTORY",
+    next: "redis://host:6379, rediss://host:6379, postgres://host:5432/database, or pglite:DIRECTORY",
   });
 }
 
-/** Whether opening the store would find one. A Redis is there or not; which keys it holds does not matter. */
+/** Whether opening the store would find one. A server is there or not; what it holds does not matter. */
 export function storeExists(address: StoreAddress): boolean {
-  return address.kind === "redis" || existsSync(address.directory);
+  return address.kind !== "embedded" || existsSync(address.directory);
 }
 
 /**
@@ -42,6 +51,7 @@ export async function openStoreConnection(
   options: { recoveryMs: number },
 ): Promise<StoreConnection> {
   if (address.kind === "embedded") return openEmbeddedConnection(address.directory);
+  if (address.kind === "postgres") return openPostgresConnection(address.url, onFault);
   const { openRedisConnection } = await import("./redis-connection.ts");
   return openRedisConnection(address.url, onFault, options);
 }
@@ -49,9 +59,31 @@ export async function openStoreConnection(
 async function openEmbeddedConnection(directory: string): Promise<StoreConnection> {
   const { openEmbedded } = await import("../store/pglite/open.ts");
   const embedded = await openEmbedded({ directory });
+  const pool = embedded.pool as unknown as PgPool;
   return {
     store: embedded.store,
-    queue: { kind: "postgres", pool: embedded.pool as unknown as PgPool },
+    queue: { kind: "postgres", producer: pool, consumer: pool, prefix: "" },
     close: () => embedded.close(),
+  };
+}
+
+/** Other applications may have queues of BullMQ's in the same database. */
+const QUEUE_PREFIX = "traceload-";
+
+async function openPostgresConnection(
+  url: string,
+  onFault: (error: unknown) => void,
+): Promise<StoreConnection> {
+  const { openPostgres } = await import("../store/postgres/open.ts");
+  const opened = await openPostgres({ url, onFault });
+  return {
+    store: opened.store,
+    queue: {
+      kind: "postgres",
+      producer: opened.producer as unknown as PgPool,
+      consumer: opened.consumer as unknown as PgPool,
+      prefix: QUEUE_PREFIX,
+    },
+    close: () => opened.close(),
   };
 }

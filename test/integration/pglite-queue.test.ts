@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { createPostgresBackend, Queue, Worker, type PgPool } from "bullmq";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openEmbedded, type Embedded } from "../../src/store/pglite/open.ts";
-import { releaseActiveJobs } from "../../src/store/pglite/queue-schema.ts";
+import { releaseActiveJobs } from "../../src/store/pglite/active-jobs.ts";
 import { scratchDirectory } from "../support/scratch-directory.ts";
 
 describe("BullMQ on the embedded pool", () => {

@@ -11,7 +11,11 @@ queueContract("the embedded store", async () => {
   const pool = embedded.pool as unknown as PgPool;
   return {
     open: (onFault = () => undefined, nowMs = Date.now) =>
-      openQueues({ connection: { kind: "postgres", pool }, onFault, nowMs }),
+      openQueues({
+        connection: { kind: "postgres", producer: pool, consumer: pool, prefix: "" },
+        onFault,
+        nowMs,
+      }),
     addForeign: async (name, job, data, jobId) => {
       const queue = new Queue(name, { connection: pool }, createPostgresBackend);
       await queue.add(job, data, { jobId });

@@ -1,15 +1,12 @@
 /** A process that takes the jobs of a run and never ends them, to be killed by a test. */
+import type { PgPool } from "bullmq";
 import { Redis } from "ioredis";
-import { openQueues } from "../../src/queue/bullmq-queues.ts";
+import { openQueues, type QueueConnection } from "../../src/queue/bullmq-queues.ts";
+import { openPostgres } from "../../src/store/postgres/open.ts";
 
 const [url = "", prefix = "", runId = ""] = process.argv.slice(2);
 const queues = openQueues({
-  connection: {
-    kind: "redis",
-    producer: new Redis(url, { maxRetriesPerRequest: 1 }),
-    consumer: new Redis(url, { maxRetriesPerRequest: null }),
-    prefix,
-  },
+  connection: url.startsWith("redis") ? connectRedis() : await connectPostgres(),
   onFault: () => undefined,
   nowMs: Date.now,
 });
@@ -18,3 +15,20 @@ await queues.workOn(runId, () => new Promise(() => undefined), {
   lockMs: 500,
   stalledCheckMs: 200,
 });
+
+function connectRedis(): QueueConnection {
+  const [producer, consumer] = [1, null].map(
+    (maxRetriesPerRequest) => new Redis(url, { maxRetriesPerRequest }),
+  );
+  return { kind: "redis", producer: producer!, consumer: consumer!, prefix };
+}
+
+async function connectPostgres(): Promise<QueueConnection> {
+  const { producer, consumer } = await openPostgres({ url, onFault: () => undefined });
+  return {
+    kind: "postgres",
+    producer: producer as unknown as PgPool,
+    consumer: consumer as unknown as PgPool,
+    prefix,
+  };
+}

@@ -48,16 +48,16 @@ const ZONES: readonly Zone[] = [
   { place: "src/promptlayer/", zones: ["src/core/"], packages: ["undici", "zod"] },
   { place: "src/notify/", zones: ["src/core/"], packages: ["undici"] },
   { place: "src/queue/", zones: ["src/core/"], packages: ["bullmq", "zod"], typesOf: ["ioredis"] },
-  // The one store that has to set up BullMQ's tables, since nobody else has the database.
+  // BullMQ's tables lie beside ours, and are set up with them.
   {
-    place: "src/store/pglite/queue-schema.ts",
+    place: "src/store/sql/queue-schema.ts",
     zones: ["src/store/"],
     packages: ["bullmq"],
   },
   { place: "src/store/redis/", zones: ["src/core/", "src/store/micro-batch.ts"], packages: ["ioredis"] },
   {
     place: "src/store/",
-    zones: ["src/core/", "src/store/pglite/queue-schema.ts"],
+    zones: ["src/core/", "src/store/sql/queue-schema.ts"],
     packages: ["@electric-sql/pglite", "pg"],
   },
   { place: "src/report/", zones: ["src/core/"], packages: [] },

@@ -1,9 +1,7 @@
 /** Starting PGlite: one session on a data directory, small in memory. */
 import { setFlagsFromString } from "node:v8";
 import { PGlite } from "@electric-sql/pglite";
-
-/** The schema that BullMQ's functions and tables live in, and look each other up in. */
-export const QUEUE_SCHEMA = "bullmq";
+import { QUEUE_SCHEMA } from "../sql/queue-schema.ts";
 
 const START_PARAMS = [
   ...PGlite.defaultStartParams,

@@ -10,7 +10,8 @@ import { startDatabase } from "./database.ts";
 import { lockDirectory } from "./lock.ts";
 import { unpackInto } from "./pack.ts";
 import { EmbeddedPool } from "./pool.ts";
-import { migrateQueues, releaseActiveJobs } from "./queue-schema.ts";
+import { releaseActiveJobs } from "./active-jobs.ts";
+import { migrateQueues } from "../sql/queue-schema.ts";
 import { findTemplate } from "./template.ts";
 import { upkeepOf } from "./upkeep.ts";
 

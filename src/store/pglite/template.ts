@@ -16,7 +16,7 @@ import { startDatabase } from "./database.ts";
 import { type DirectoryLock, lockDirectory } from "./lock.ts";
 import { packDirectory, readStamp } from "./pack.ts";
 import { EmbeddedPool } from "./pool.ts";
-import { migrateQueues } from "./queue-schema.ts";
+import { migrateQueues } from "../sql/queue-schema.ts";
 
 const run = promisify(execFile);
 

@@ -5,7 +5,7 @@
  */
 import type { SqlPool } from "../sql/connection.ts";
 import { DEFAULT_SCHEMA } from "../sql/migrations.ts";
-import { QUEUE_SCHEMA } from "./database.ts";
+import { QUEUE_SCHEMA } from "../sql/queue-schema.ts";
 
 /** Tables whose rows die soon: all of BullMQ's, and of ours those that are updated again and again. */
 const SHORT_LIVED = `n.nspname = '${QUEUE_SCHEMA}'

@@ -74,7 +74,9 @@ export async function migrate(pool: SqlPool, schema = DEFAULT_SCHEMA): Promise<v
 
 async function applyPending(client: SqlClient, schema: string, quoted: string): Promise<void> {
   await client.query("select pg_advisory_xact_lock($1, 0)", [lockClasses(schema).schema]);
-  await client.query(`create schema if not exists ${quoted}`);
+  // Whoever may not make schemas gets far enough where one was made for it.
+  const { rows } = await client.query("select to_regnamespace($1) is null as missing", [quoted]);
+  if (rows[0]?.["missing"] === true) await client.query(`create schema ${quoted}`);
   await client.query(`create table if not exists ${quoted}.migration (
     version integer primary key, name text not null, applied_at timestamptz not null default clock_timestamp()
   )`);

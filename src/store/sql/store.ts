@@ -1,6 +1,6 @@
 /** The store port on SQL: the same statements on an embedded database and on a PostgreSQL server (14 or newer). */
 import type { Store, StoreFacts } from "../../core/store.ts";
-import { openStatements, type SqlPool } from "./connection.ts";
+import { openStatements, type SqlPool, type StatementsOptions } from "./connection.ts";
 import { sqlEntries } from "./entries.ts";
 import { sqlGroups } from "./groups.ts";
 import { sqlLeases } from "./leases.ts";
@@ -17,6 +17,8 @@ export interface SqlStoreOptions {
   facts: StoreFacts;
   /** The schema that everything lives in; `traceload` by default. Created when it is missing. */
   schema?: string;
+  /** Told each time that a statement found the store out of reach, and is tried again. */
+  onAway?: StatementsOptions["onAway"];
 }
 
 /**
@@ -24,10 +26,14 @@ export interface SqlStoreOptions {
  * program, and what the pool throws when the database cannot be reached.
  */
 export async function openSqlStore(options: SqlStoreOptions): Promise<Store> {
-  const { pool, facts, schema: schemaName = DEFAULT_SCHEMA } = options;
+  const { pool, facts, schema: schemaName = DEFAULT_SCHEMA, onAway } = options;
   await migrate(pool, schemaName);
   const schema = quoteSchema(schemaName);
-  const statements = openStatements(pool, facts.name);
+  const statements = openStatements({
+    pool,
+    storeName: facts.name,
+    ...(onAway === undefined ? {} : { onAway }),
+  });
   await statements.run(`select ${schema}.forget_senders()`, []);
   await clearRemovedRuns(statements, schema);
   return {

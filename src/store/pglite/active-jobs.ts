@@ -1,17 +1,6 @@
-/** BullMQ's own tables and functions in the embedded database. The one place of the stores that names BullMQ. */
-import { type PgQueryable, runMigrations } from "bullmq";
+/** Jobs that a dead owner of the embedded store left active. */
 import type { SqlPool } from "../sql/connection.ts";
-import { QUEUE_SCHEMA } from "./database.ts";
-
-/** Brings BullMQ's schema to its present version; nothing happens when it is there. */
-export async function migrateQueues(pool: SqlPool): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await runMigrations(client as PgQueryable, QUEUE_SCHEMA);
-  } finally {
-    client.release();
-  }
-}
+import { QUEUE_SCHEMA } from "../sql/queue-schema.ts";
 
 /** Schema versions whose function for stalled jobs is known to bear what `releaseActiveJobs` does with it. */
 const KNOWN_VERSIONS = { from: 11, to: 11 };
