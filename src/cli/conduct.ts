@@ -61,7 +61,7 @@ export function refuseToDetach({ loaded: { settings } }: Session): void {
   throw new TraceloadError(
     "wrong_usage",
     "--detach needs a store that workers can reach; the embedded one belongs to this process",
-    { next: "add --store redis://host:6379, or leave --detach out" },
+    { next: "add --store redis://host:6379 or --store postgres://host/database, or leave --detach out" },
   );
 }
 

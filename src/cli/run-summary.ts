@@ -84,8 +84,11 @@ export function importFlags(session: Session): string[] {
   return [...carried, ...globalArguments(session)];
 }
 
+/** Drivers of databases take one as a parameter, too. */
 export function hasPassword(url: string): boolean {
-  return URL.canParse(url) && new URL(url).password !== "";
+  if (!URL.canParse(url)) return false;
+  const { password, searchParams } = new URL(url);
+  return password !== "" || searchParams.has("password");
 }
 
 /** A store's address as it may be shown. */

@@ -16,7 +16,7 @@ export async function openLedgerStore(
   const address = parseStoreUrl(settings.store);
   if (mustExist && address.kind === "embedded" && !storeExists(address)) {
     throw new TraceloadError("store_unreachable", `there is no store in ${address.directory}`, {
-      next: "name the one that is meant: --store pglite:DIRECTORY or --store redis://host:6379",
+      next: "name the one that is meant: --store pglite:DIRECTORY, redis://host:6379 or postgres://host/database",
     });
   }
   return openSweptStore(settings, onFault);

@@ -7,11 +7,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { audit } from "../support/audit.ts";
+import { findPostgres, type PostgresSource } from "../support/postgres-server.ts";
 import { findRedis, type RedisSource } from "../support/redis-server.ts";
 import type { Traceload } from "../support/traceload.ts";
 import { CONCURRENCY, openStage } from "./stage.ts";
 
 const redis = await findRedis("everything killed", { restartable: true });
+const postgres = await findPostgres("everything killed", { restartable: true, optional: true });
 
 const FULL = process.env["TRACELOAD_FAULT_FULL"] === "1";
 const SEED = Number(process.env["TRACELOAD_FAULT_SEED"] ?? 1);
@@ -25,7 +27,7 @@ describe(`everything killed ${KILLS} times in an import of ${ROWS} rows, the sam
   test(
     "on the embedded store: each row is added once, or called unknown",
     async () => {
-      await killAgainAndAgain({ name: "all-killed-embedded", redis: undefined, workers: 0 });
+      await killAgainAndAgain({ name: "all-killed-embedded", workers: 0 });
     },
     TIMEOUT_MS,
   );
@@ -37,17 +39,27 @@ describe(`everything killed ${KILLS} times in an import of ${ROWS} rows, the sam
     },
     TIMEOUT_MS,
   );
+
+  // What the others show in small, on a server too, postgres-killed shows for this one.
+  test.skipIf(postgres === undefined || !FULL)(
+    "on Postgres, with a worker, and Postgres itself killed too: each row is added once, or called unknown",
+    async () => {
+      await killAgainAndAgain({ name: "all-killed-postgres", postgres, workers: 1 });
+    },
+    TIMEOUT_MS,
+  );
 });
 
 interface Where {
   name: string;
-  redis: RedisSource | undefined;
+  redis?: RedisSource | undefined;
+  postgres?: PostgresSource | undefined;
   workers: number;
 }
 
-async function killAgainAndAgain({ name, redis, workers }: Where): Promise<void> {
+async function killAgainAndAgain({ name, redis, postgres, workers }: Where): Promise<void> {
   const random = seededRandom(SEED);
-  const stage = await openStage({ name, redis, rows: ROWS, sandbox: ["--latency", "10ms..40ms"] });
+  const stage = await openStage({ name, redis, postgres, rows: ROWS, sandbox: ["--latency", "10ms..40ms"] });
   const startAll = async (): Promise<Traceload[]> => {
     const helping = Array.from({ length: workers }, () => stage.startWorker());
     for (const worker of helping) await stage.untilServing(worker);
@@ -59,7 +71,7 @@ async function killAgainAndAgain({ name, redis, workers }: Where): Promise<void>
     await stage.untilApplied(applied + Math.ceil(ROWS_BETWEEN * random()) + 1, all[0]!);
     await pause(random() * 200);
     await Promise.all(all.map((one) => one.kill("SIGKILL")));
-    if (kill % 2 === 0) await stage.redis?.restart();
+    if (kill % 2 === 0) await stage.server?.restart();
     applied = (await stage.sandbox.record()).length;
   }
   expect(applied).toBeLessThan(ROWS);

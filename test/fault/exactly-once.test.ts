@@ -2,17 +2,21 @@
  * Everything at once: an importer and workers killed at random moments, again and again, while the server fails one
  * request in twenty, a third of those after it had added the row. Small by default; TRACELOAD_FAULT_FULL=1 makes it
  * 20,000 rows and three workers, each process killed about every 5 s; TRACELOAD_FAULT_SEED moves the moments.
+ * On Redis, or with TRACELOAD_FAULT_STORE=postgres on Postgres.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/sandbox/random.ts";
 import { audit } from "../support/audit.ts";
 import type { ReportFiles } from "../support/report-files.ts";
+import { findPostgres } from "../support/postgres-server.ts";
 import { findRedis } from "../support/redis-server.ts";
 import type { Ended, Traceload } from "../support/traceload.ts";
 import { openStage, type Stage } from "./stage.ts";
 
-const redis = await findRedis("exactly once");
+const onPostgres = process.env["TRACELOAD_FAULT_STORE"] === "postgres";
+const redis = onPostgres ? undefined : await findRedis("exactly once");
+const postgres = onPostgres ? await findPostgres("exactly once") : undefined;
 
 const FULL = process.env["TRACELOAD_FAULT_FULL"] === "1";
 const SEED = Number(process.env["TRACELOAD_FAULT_SEED"] ?? 1);
@@ -27,7 +31,7 @@ const TIMES = FULL
   : ["--timeout=1s", "--send-window=500ms", "--horizon=1s"];
 const TIMEOUT_MS = FULL ? 1_800_000 : 120_000;
 
-describe.skipIf(redis === undefined)(
+describe.skipIf(redis === undefined && postgres === undefined)(
   `${ROWS} rows, ${WORKERS} workers beside the importer, all killed again and again, one request in twenty failing`,
   () => {
     test(
@@ -90,6 +94,7 @@ async function storm({ name, sandbox, flags = [] }: Storm): Promise<{ stage: Sta
   const stage = await openStage({
     name,
     redis,
+    postgres,
     rows: ROWS,
     sandbox: ["--latency", "5ms..30ms", "--faults", "5%", "--seed", String(SEED), ...sandbox],
     importFlags: ["--rate=300/s", "--on-unknown=verify", ...TIMES, ...flags],

@@ -1,10 +1,11 @@
 /**
- * Where a fault happens: a sandbox, a store, a file of rows, and commands whose times are set to seconds. Both
- * stores are served alike; the Redis is one that may be killed.
+ * Where a fault happens: a sandbox, a store, a file of rows, and commands whose times are set to seconds. All
+ * stores are served alike; a server is one that may be killed.
  */
 import { SETTINGS } from "../../config/settings.ts";
 import type { Traceload } from "../support/traceload.ts";
 import { readReport, type ReportFiles } from "../support/report-files.ts";
+import type { PostgresServer, PostgresSource } from "../support/postgres-server.ts";
 import type { RedisServer, RedisSource } from "../support/redis-server.ts";
 import { csvOf, rowIds } from "../support/row-files.ts";
 import { type OwnSandbox, startTestSandbox, type TestSandbox } from "../support/sandbox.ts";
@@ -14,8 +15,9 @@ import type { Ended } from "../support/traceload.ts";
 export interface StageOptions {
   name: string;
   rows: number;
-  /** undefined: the embedded store. */
+  /** Neither of them: the embedded store. */
   redis?: RedisSource | undefined;
+  postgres?: PostgresSource | undefined;
   /** What Redis may forget when it dies; nothing by default. */
   appendfsync?: "always" | "everysec";
   /** Flags of the sandbox. */
@@ -30,6 +32,8 @@ export interface Stage<S extends TestSandbox = OwnSandbox> {
   readonly scene: Scene;
   readonly sandbox: S;
   readonly redis: RedisServer | undefined;
+  /** The server that the store is on; undefined for the embedded one. */
+  readonly server: RedisServer | PostgresServer | undefined;
   /** Reaches the stage's store. */
   readonly storeUrl: string;
   readonly file: string;
@@ -75,14 +79,15 @@ export async function openStageWith<S extends TestSandbox>(
     appendonly: "yes",
     appendfsync: options.appendfsync ?? "always",
   });
-  if (redis !== undefined) {
-    if (redis.directory !== undefined) scene.alsoKeep(redis.directory);
-    scene.atEnd(() => redis.stop());
+  const server = redis ?? (await options.postgres?.start());
+  if (server !== undefined) {
+    if (server.directory !== undefined) scene.alsoKeep(server.directory);
+    scene.atEnd(() => server.stop());
   }
   const sandbox = await startSandbox(scene, options.sandbox);
   const rows = rowIds(options.rows);
   const file = await scene.write("rows.csv", csvOf(rows));
-  const storeUrl = redis?.url ?? `pglite:${scene.directory}/store`;
+  const storeUrl = server?.url ?? `pglite:${scene.directory}/store`;
   const common = [
     `--base-url=${sandbox.url}`,
     `--store=${storeUrl}`,
@@ -95,6 +100,7 @@ export async function openStageWith<S extends TestSandbox>(
     scene,
     sandbox,
     redis,
+    server,
     storeUrl,
     file,
     rows,

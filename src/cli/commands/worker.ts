@@ -27,6 +27,7 @@ export const workerCommand: Command = {
   ],
   examples: [
     ["worker --store redis://127.0.0.1:6379", "help with the runs on that Redis"],
+    ["worker --store postgres://127.0.0.1/traceload", "or in that database"],
     ["worker --health-port 8080", "say over HTTP whether it lives and serves"],
   ],
   run: async (session) => {
@@ -37,7 +38,7 @@ export const workerCommand: Command = {
       throw new TraceloadError(
         "wrong_usage",
         "a worker without syncs needs a store that others reach; the embedded one belongs to one process",
-        { next: "traceload worker --store redis://host:6379" },
+        { next: "traceload worker --store redis://host:6379, or --store postgres://host/database" },
       );
     }
     const say = (text: string) => {

@@ -97,7 +97,7 @@ async function assertFree(directory: string, number: number): Promise<void> {
     {
       next: [
         "traceload status    shows that process's run without opening the store",
-        "wait for it to end, or name another store: --store pglite:<directory>, --store redis://…",
+        "wait for it to end, or name another store: --store pglite:<directory>, --store redis://…, --store postgres://…",
         `if ${owner.host} is gone for good: rm ${path}`,
       ].join("\n"),
     },

@@ -11,7 +11,7 @@ export interface PostgresAddress {
 }
 
 /**
- * A statement is given up by the server, and a server that says nothing any more by this side, a little later. Nothing
+ * 0: never. A statement is given up by the server, and a server that says nothing any more by this side, a little later. Nothing
  * that is sent takes nearly as long; what is in the way is a lock, a frozen host, a connection that leads nowhere.
  */
 const STATEMENT_TIMEOUT_MS = 30_000;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client, Pool } from "pg";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Store } from "../../core/store.ts";
-import { codeOf, mayPass, openStatements, reasonOf, type SqlPool, storeFault } from "../sql/connection.ts";
+import { codeOf, mayPass, openStatements, reasonOf, storeFault } from "../sql/connection.ts";
 import { migrate } from "../sql/migrations.ts";
 import { migrateQueues } from "../sql/queue-schema.ts";
 import { openSqlStore } from "../sql/store.ts";
@@ -50,7 +50,7 @@ export async function openPostgres(options: PostgresOptions): Promise<OpenedPost
   pool.on("error", onFault);
   try {
     const store = await withinReach(openWithinMs, async () => {
-      const warnings = await prepareServer(address);
+      const warnings = await prepareServer(postgresAddress(url, { statementTimeoutMs: 0 }));
       return openSqlStore({ pool, facts: { kind: "postgres", name, warnings }, onAway: onFault });
     });
     const patient = openStatements({ pool, storeName: name, onAway: onFault });
@@ -92,19 +92,13 @@ async function withinReach<T>(withinMs: number, ask: () => Promise<T>): Promise<
  * waits for another process that is about the same, and for as long as a change takes.
  */
 async function prepareServer({ name, config }: PostgresAddress): Promise<string[]> {
-  const pool = new Pool({ ...config, max: 1, query_timeout: 0 });
+  const pool = new Pool({ ...config, max: 1 });
   pool.on("error", () => undefined);
-  const connect: SqlPool["connect"] = async () => {
-    const client = await pool.connect();
-    await client.query("set statement_timeout = 0");
-    return client;
-  };
-  const unhurried: SqlPool = { query: (text, params) => pool.query(text, params), connect };
   try {
-    const warnings = await checkServer(unhurried, name);
-    await migrateQueues(unhurried);
-    await migrate(unhurried);
-    await requireSearchPath(unhurried, name);
+    const warnings = await checkServer(pool, name);
+    await migrateQueues(pool);
+    await migrate(pool);
+    await requireSearchPath(pool, name);
     return warnings;
   } finally {
     await pool.end();
@@ -137,7 +131,9 @@ function openingFault(error: unknown, name: string): unknown {
   const fault = storeFault(error, name);
   if (fault instanceof TraceloadError || !mayPass(error)) return fault;
   return new TraceloadError("store_unreachable", `cannot reach the store ${name}: ${reasonOf(error)}`, {
-    next: "start it, or leave --store out to use the embedded one",
+    next: /unsupported startup parameter/i.test(reasonOf(error))
+      ? "add `ignore_startup_parameters = options` to the pooler's settings (docs/guide/postgres.md says what else it needs)"
+      : "start it, or leave --store out to use the embedded one",
     cause: error,
   });
 }
