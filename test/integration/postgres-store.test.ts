@@ -170,7 +170,7 @@ describe.skipIf(postgres === undefined)("a store on Postgres", () => {
     const answersCut = { left: 0 };
     const { store, proxy } = await openThroughProxy({
       onReply: () => {
-        if (answersCut.left <= 0) return;
+        if (answersCut.left <= 0) return undefined;
         answersCut.left -= 1;
         return { bytes: 0, end: "reset" };
       },

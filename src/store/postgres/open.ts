@@ -55,7 +55,7 @@ export async function openPostgres(options: PostgresOptions): Promise<OpenedPost
     });
     const patient = openStatements({ pool, storeName: name, onAway: onFault });
     const listener = (signal: AbortSignal) => connectListener(address, signal, onFault);
-    const queryPatiently = patient.query;
+    const queryPatiently: typeof patient.query = (text, params) => patient.query(text, params);
     const query: typeof queryPatiently = (text, params) => pool.query(text, [...params]);
     return {
       store,

@@ -10,7 +10,7 @@ interface WantedSetting {
   bad: string;
   means: string;
   /** `user`: whom the store connects as. */
-  mend(user: string): string;
+  mend: (user: string) => string;
 }
 
 const WANTED: readonly WantedSetting[] = [
