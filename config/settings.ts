@@ -238,9 +238,14 @@ export const SETTINGS = {
   quiet: toggle("output", "no progress, no warnings", { alias: "q" }),
   color: { ...toggle("output", "colours, on a terminal; --no-color: none"), default: "true" },
 
-  store: setting("store", text, "redis://host:6379, rediss://…, postgres://host/database, or pglite:DIRECTORY for the embedded store", {
-    default: "pglite:.traceload",
-  }),
+  store: setting(
+    "store",
+    text,
+    "redis://host:6379, rediss://…, postgres://host/database, or pglite:DIRECTORY for the embedded store",
+    {
+      default: "pglite:.traceload",
+    },
+  ),
   baseUrl: setting("store", baseUrl, "the API's address", { default: "https://api.promptlayer.com" }),
 
   sendWindow: setting("times", positiveDurationMs, "how long after its claim a request may still leave", {
