@@ -50,6 +50,7 @@ export const SOURCE_FORMATS = [
   "google-trace",
   "google-logging",
   "sentry",
+  "app-insights",
   "mlflow",
   "honeycomb",
   "braintrust",

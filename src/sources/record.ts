@@ -73,8 +73,8 @@ export interface RecordFormat {
   /** Whether such a list can say that it is a part of something larger. (Of spans it is known, for all are counted.) */
   readonly pages?: true;
   matches(head: SourceHead): boolean;
-  /** What of the head shows it: "it has resourceSpans". Omit it where paths in JSON do. */
-  reason?(head: SourceHead): string;
+  /** What of the head shows it: "it has resourceSpans". Omit it, or answer nothing, where paths in JSON do. */
+  reason?(head: SourceHead): string | undefined;
   /**
    * Reads the records. Faults of one record are `broken` records; a source that is not what it seems to be throws
    * `source_format`, after the records before the fault. The first piece of `text` is its head: at least `HEAD_CHARS`

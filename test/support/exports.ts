@@ -497,6 +497,71 @@ export const EXPORTS: readonly ExportExample[] = [
     warnings: ["it is one page of several: next_page_token leads to the next"],
   },
   {
+    format: "app-insights",
+    what: "a query's result, requests nobody called named by their operation",
+    document: {
+      tables: [
+        {
+          name: "PrimaryResult",
+          columns: ["timestamp", "id", "operation_Id", "operation_ParentId", "itemId"].map((name) => ({
+            name,
+          })),
+          rows: [
+            ["t", S1, A, A, "i"],
+            ["t", S2, A, S1, "i"],
+            ["t", S3, B, "", "i"],
+          ],
+        },
+      ],
+    },
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "app-insights",
+    what: "a table of a workspace, as the portal exports it",
+    document: `TimeGenerated [UTC],Id,OperationId,ParentId,AppRoleName\nt,${S1},${A},${A},r\nt,${S2},${A},${S1},r\n`,
+    pairs: PAIRS.slice(0, 2),
+    roots: ROOTS.slice(0, 1),
+  },
+  {
+    format: "app-insights",
+    what: "rows as az prints them",
+    document: spans("operation_Id", "id", "operation_ParentId", { itemType: "request" }),
+    pairs: PAIRS,
+    roots: ROOTS,
+  },
+  {
+    format: "honeycomb",
+    what: "a download as CSV",
+    document: `Timestamp,trace.trace_id,trace.span_id,trace.parent_id\nt,${A},${S1},\nt,${A},${S2},${S1}\n`,
+    pairs: PAIRS.slice(0, 2),
+    roots: ROOTS.slice(0, 1),
+  },
+  {
+    format: "mlflow",
+    what: "a DataFrame of version 2 as JSON",
+    document: [A, B].map((id) => ({ request_id: id, timestamp_ms: 1, execution_time_ms: 1 })),
+    pairs: [`${A}/`, `${B}/`],
+  },
+  {
+    format: "mlflow",
+    what: "a DataFrame of version 3, a row a line",
+    document: lines({
+      trace_id: `tr-${A}`,
+      client_request_id: "c",
+      execution_duration: 1,
+      trace_metadata: {},
+    }),
+    pairs: [`tr-${A}/`],
+  },
+  {
+    format: "braintrust",
+    what: "a table with both IDs",
+    document: `id,input,root_span_id,span_id,scores\n1,i,${A},${S1},{}\n2,i,${A},${S2},{}\n`,
+    pairs: PAIRS.slice(0, 2),
+  },
+  {
     format: "honeycomb",
     what: "a query's result",
     document: {

@@ -258,6 +258,17 @@ describe("console output of OpenTelemetry's SDKs", () => {
   });
 });
 
+describe("MLflow's DataFrame as CSV", () => {
+  test.each([
+    ["version 2", `request_id,trace,timestamp_ms,execution_time_ms\n${A},"{}",1,1\n${B},"{}",1,1\n`, ""],
+    ["version 3", `trace_id,client_request_id,execution_duration,trace_metadata\ntr-${A},c,1,{}\n`, "tr-"],
+  ])("names each trace: %s", async (_, text, prefix) => {
+    const { plan, rows } = await read(text);
+    expect(plan).toMatchObject({ format: "MLflow traces", unit: "trace" });
+    expect(rows[0]).toBe(`${prefix}${A}/`);
+  });
+});
+
 describe("--pad-ids", () => {
   test("gives IDs of a Tempo search their leading zeros back, and counts by them", async () => {
     const short = {
@@ -282,6 +293,19 @@ describe("what names no trace", () => {
         /Jaeger batch in Thrift's form: its trace IDs are two signed numbers/,
       ) as string,
       next: expect.stringMatching(/api\/traces/) as string,
+    });
+  });
+
+  test.each([
+    ["the UI's CSV", `name,input,output,span_id,comments\nn,i,o,${S1},\n`],
+    ["rows a line", `${JSON.stringify({ id: "1", span_id: S1, span_parents: [], input: "i" })}\n`],
+  ])("Braintrust's spans without their traces are refused by name: %s", async (_, text) => {
+    expect((await read(text)).fault).toMatchObject({
+      code: "source_format",
+      message: expect.stringMatching(
+        /table of Braintrust's that names spans, but not their traces/,
+      ) as string,
+      next: expect.stringMatching(/A span alone cannot be added/) as string,
     });
   });
 

@@ -1,6 +1,8 @@
 /** Honeycomb: results of queries as its API answers them, and events as its UI downloads them or libhoney writes them. */
 import { hasAny, isNoParent, jsonExportFormat, ofObject, type JsonShape } from "../json/export-format.ts";
 import { fieldOf } from "../json/fields.ts";
+import { eitherFormat } from "./either-form.ts";
+import { listExportFormat } from "./list-export.ts";
 
 /** Where an event's fields stand. */
 const PLACES = [
@@ -20,7 +22,7 @@ const isEventAt = (shape: JsonShape, at: string): boolean =>
       ["trace.span_id", "trace.parent_id", "duration_ms", "Timestamp"].map((key) => at + key),
     ));
 
-export const honeycombFormat = jsonExportFormat({
+const events = jsonExportFormat({
   name: "honeycomb",
   title: "Honeycomb events",
   matches: (shape) => PLACES.some(({ at }) => isEventAt(shape, at)),
@@ -35,3 +37,13 @@ export const honeycombFormat = jsonExportFormat({
     return [{ traceId, spanId, isRoot: isNoParent(fieldOf(event, "trace.parent_id")) }];
   }),
 });
+
+/** What the UI downloads as CSV. */
+const table = listExportFormat({
+  name: "honeycomb",
+  title: "Honeycomb events",
+  matches: (names) => names.has("tracetraceid"),
+  columns: { trace: "trace.trace_id", span: "trace.span_id", parent: "trace.parent_id" },
+});
+
+export const honeycombFormat = eitherFormat(events, table);

@@ -10,7 +10,9 @@ import {
 } from "../json/export-format.ts";
 import { fromProtoBytes } from "../json/ids.ts";
 import type { JsonObject } from "../record.ts";
+import { eitherFormat } from "./either-form.ts";
 import { isJsonObject } from "./json-object.ts";
+import { listExportFormat } from "./list-export.ts";
 
 /** A trace comes whole: its ID may stand behind its spans. */
 const MAX_TRACE_CHARS = 64 * 1024 * 1024;
@@ -43,7 +45,7 @@ function spanOf(traceId: unknown, span: JsonObject): ExportedSpan {
   return { traceId, spanId: fromProtoBytes(ids["span_id"], 8), isRoot };
 }
 
-export const mlflowFormat = jsonExportFormat({
+const traces = jsonExportFormat({
   name: "mlflow",
   title: "MLflow traces",
   matches: (shape) => PLACES.some(({ at }) => isTraceAt(shape, at)),
@@ -62,3 +64,15 @@ export const mlflowFormat = jsonExportFormat({
     return spans.length === 0 ? [{ traceId }] : spans.map((span) => spanOf(traceId, span));
   }),
 });
+
+/** What `search_traces` answers, written as CSV or JSON: since version 3 the column is called `trace_id`. */
+const frame = listExportFormat({
+  name: "mlflow",
+  title: "MLflow traces",
+  matches: (names) =>
+    (names.has("requestid") && names.has("executiontimems")) ||
+    (names.has("traceid") && names.has("executionduration") && names.has("tracemetadata")),
+  columns: { trace: "request_id" },
+});
+
+export const mlflowFormat = eitherFormat(traces, frame);

@@ -66,6 +66,10 @@ export const otelConsoleTextFormat: RecordFormat = {
   matches: ({ text }) =>
     JS_OBJECT.test(text) ||
     ((isJavaLog(text) || REFUSED.some(({ seen }) => seen.test(text))) && !isTable(text)),
+  reason: ({ text }) =>
+    JS_OBJECT.test(text)
+      ? "it has printed objects with a traceId"
+      : "it has lines that a console exporter prints",
   async *records(text, source) {
     let records: SourceRecord[] = [];
     let printed: PrintedSpans | undefined;

@@ -2,6 +2,7 @@
 import type { RecordFormat } from "../record.ts";
 import { aliyunSlsFormat } from "./aliyun-sls.ts";
 import { braintrustFormat } from "./braintrust.ts";
+import { appInsightsFormat } from "./app-insights.ts";
 import { athenaFormat } from "./athena.ts";
 import { bigqueryFormat } from "./bigquery.ts";
 import { clickhouseFormat, clickhouseRowsFormat } from "./clickhouse.ts";
@@ -55,6 +56,7 @@ export const FORMATS: readonly RecordFormat[] = [
   googleLoggingFormat,
   sentryFormat,
   mlflowFormat,
+  appInsightsFormat,
   honeycombFormat,
   braintrustFormat,
   otelConsoleFormat,
