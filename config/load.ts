@@ -29,8 +29,12 @@ export function loadSettings(input: {
   flags: Partial<Record<SettingName, string>>;
   environment: Environment;
   configFile: string | undefined;
+  /** Called from a program: no file is read but the one that is named, and places are options instead of flags. */
+  fromProgram?: boolean;
 }): LoadedSettings {
-  const file = readConfigFile(configFilePath(input.configFile, input.environment));
+  const { configFile, environment, fromProgram = false } = input;
+  const isNamed = configFile !== undefined || Boolean(environment["TRACELOAD_CONFIG"]);
+  const file = fromProgram && !isNamed ? undefined : readConfigFile(configFilePath(configFile, environment));
   const settings: Record<string, unknown> = {};
   const origins: Partial<Record<SettingName, SettingOrigin>> = {};
   for (const name of NAMES) {
@@ -45,7 +49,8 @@ export function loadSettings(input: {
       const code = found.origin === "flag" ? "wrong_usage" : "config_invalid";
       const reason = parsed.error.issues[0]?.message ?? "is not valid";
       const said = reason.startsWith('"') ? reason : `${JSON.stringify(found.text)} ${reason}`;
-      throw new TraceloadError(code, `${found.place}: ${said}`);
+      const place = fromProgram && found.origin === "flag" ? name : found.place;
+      throw new TraceloadError(code, `${place}: ${said}`);
     }
     settings[name] = parsed.data;
   }

@@ -68,6 +68,7 @@ const ZONES: readonly Zone[] = [
     packages: ["ioredis", "zod"],
     typesOf: ["bullmq", "pg"],
   },
+  { place: "src/library", zones: ["src/core/", "config/", "src/wire", "src/report/"], packages: [] },
   {
     place: "src/cli/",
     zones: ["src/core/", "config/", "src/wire", "src/report/"],
@@ -231,6 +232,7 @@ describe("a rule that is broken", () => {
     ["a type is imported in place", "src/app/a.ts", 'export type A = import("bullmq").Job;'],
     ["a job imports a use case", "jobs/a.ts", 'import { a } from "../src/app/drafts.ts";'],
     ["the command line reaches past the wire", "src/cli/a.ts", 'import { a } from "../queue/a.ts";'],
+    ["the library prints", "src/library/a.ts", 'import { a } from "../cli/session.ts";'],
     ["the wire imports the command line", "src/wire/a.ts", 'import { a } from "../cli/main.ts";'],
     ["the wire uses BullMQ itself", "src/wire.ts", 'import { Queue } from "bullmq";'],
     ["the queue makes connections", "src/queue/a.ts", 'import { Redis } from "ioredis";'],

@@ -1,0 +1,14 @@
+/** What `import … from "traceload"` gives. Everything else in the package is its own, and may change at any time. */
+export { createTraceload, type RunHandle, type RunResult, type Traceload } from "./library/traceload.ts";
+export type {
+  Duration,
+  ImportOptions,
+  ReadingOptions,
+  RerunOptions,
+  SendingOptions,
+  TraceloadOptions,
+  VerifyOptions,
+} from "./library/options.ts";
+export type { RunEvent } from "./library/run-events.ts";
+export type { ReportRow } from "./report/columns.ts";
+export { type ErrorCode, TraceloadError } from "./core/errors.ts";

@@ -1,0 +1,277 @@
+/** The library: runs conducted as the command line's are, with values in place of flags, and events in place of output. */
+import { stdin } from "node:process";
+import type { Environment, LoadedSettings } from "../../config/load.ts";
+import { loadSettings } from "../../config/load.ts";
+import type { SettingName } from "../../config/settings.ts";
+import { TraceloadError } from "../core/errors.ts";
+import { rowsRead } from "../core/status.ts";
+import { type ReportRow, storedReportRows } from "../report/columns.ts";
+import type { RunSummary } from "../report/summary.ts";
+import { checkReportDirectory } from "../report/writer.ts";
+import {
+  checkTarget,
+  copyFile,
+  importInputs,
+  importOptions,
+  openSources,
+  openTarget,
+  openWorkplace,
+  type Progress,
+  ratePerSecond,
+  remoteParts,
+  type RunEnd,
+  runIdOf,
+  sourceOptions,
+  systemClock,
+  type Target,
+  type Workplace,
+} from "../wire.ts";
+import {
+  conductImport,
+  type Conducting,
+  conductRerun,
+  conductVerify,
+  importFault,
+  RERUN_BY_DEFAULT,
+} from "../wire/conduct.ts";
+import { makeOpened } from "../wire/opened.ts";
+import { reportRun } from "../wire/run-report.ts";
+import type { ImportOptions, RerunOptions, TraceloadOptions, VerifyOptions } from "./options.ts";
+import { RunEvents, type RunEvent } from "./run-events.ts";
+import {
+  CLIENT_SETTINGS,
+  IMPORT_SETTINGS,
+  RERUN_SETTINGS,
+  settingTexts,
+  VERIFY_SETTINGS,
+} from "./setting-texts.ts";
+
+/** What a run came to: the object that `summary.json` holds. */
+export type RunResult = RunSummary;
+
+/** A run that has begun, or waits for the one before it. */
+export interface RunHandle extends AsyncIterable<RunEvent> {
+  /**
+   * Resolves when the run is over for this process, whatever became of its rows: see `state`, `counts` and `exitCode`.
+   * An aborted signal interrupts the run, which then can be carried on by the same import. Rejects with a
+   * `TraceloadError` for faults that no run can come of, and with the signal's reason when it was aborted before there
+   * was a run.
+   */
+  readonly result: Promise<RunResult>;
+}
+
+export interface Traceload {
+  /**
+   * Adds the rows of files (paths, patterns) or addresses to their dataset groups' drafts, each at most once. The same
+   * import again carries its run on, or finds the rows added before.
+   */
+  import(files: string | readonly string[], options?: ImportOptions): RunHandle;
+  /** Tries rows of a run again, as a new run: the run is named by its id, `"latest"`, or a CSV report of it. */
+  rerun(run: string, options?: RerunOptions): RunHandle;
+  /** Settles the unknown rows of a run by asking the server; without a run, of the newest that has any. */
+  verify(run?: string, options?: VerifyOptions): RunHandle;
+  /** The rows of a run as its report has them, in input order, a page at a time. */
+  rows(run: string): AsyncIterable<ReportRow>;
+  /** Interrupts the run that goes on, waits for its rows in flight, and closes all that was opened. Repeating it does nothing. */
+  close(): Promise<void>;
+}
+
+interface Desk {
+  target: Target;
+  workplace: Workplace;
+}
+
+/**
+ * Opens nothing yet: that is done by the first run. One run goes on at a time, others wait for it. Nothing is printed,
+ * and nothing is read from the environment or from a settings file that is not given here. Throws a `TraceloadError`
+ * for options that mean nothing.
+ */
+export function createTraceload(options: TraceloadOptions = {}): Traceload {
+  const { apiKey, environment: given = {}, configFile, onFault = () => undefined, ...rest } = options;
+  const environment: Environment = apiKey === undefined ? given : { ...given, PROMPTLAYER_API_KEY: apiKey };
+  const own = settingTexts(rest, CLIENT_SETTINGS);
+  const load = (more: object, allowed: readonly SettingName[]): LoadedSettings => {
+    const flags = { ...own, ...settingTexts(more, allowed) };
+    return loadSettings({ flags, environment, configFile, fromProgram: true });
+  };
+  const ownLoaded = load({}, []);
+  const opened = makeOpened();
+  const stop = new AbortController();
+  let desk: Promise<Desk> | undefined;
+  let line: Promise<unknown> = Promise.resolve();
+  let closing: Promise<void> | undefined;
+
+  const open = async (): Promise<Desk> => {
+    const target = await openTarget(ownLoaded, environment);
+    try {
+      const workplace = await openWorkplace(ownLoaded.settings, target, onFault);
+      opened.add(target);
+      opened.add(workplace);
+      return { target, workplace };
+    } catch (error) {
+      await target.close().catch(onFault);
+      throw error;
+    }
+  };
+  const openOnce = (): Promise<Desk> => {
+    desk ??= open();
+    // What could not be opened now may be there the next time.
+    desk.catch(() => (desk = undefined));
+    return desk;
+  };
+
+  const begin = (
+    { signal: asked, ...more }: { signal?: AbortSignal },
+    allowed: readonly SettingName[],
+    act: (conducting: Conducting, signal: AbortSignal) => Promise<RunEnd>,
+  ): RunHandle => {
+    const events = new RunEvents();
+    const signal = asked === undefined ? stop.signal : AbortSignal.any([stop.signal, asked]);
+    const work = async (): Promise<RunResult> => {
+      if (closing !== undefined) throw closedFault();
+      signal.throwIfAborted();
+      const loaded = load(more, allowed);
+      const { settings, origins } = loaded;
+      const directory = origins.reportDir === "default" ? undefined : settings.reportDir;
+      if (directory !== undefined) await checkReportDirectory(directory);
+      const { target: shared, workplace } = await openOnce();
+      const limit = ratePerSecond(loaded);
+      const target = { ...shared, ratePerSecond: limit, rateSearch: settings.rate.search };
+      const warnings = await checkTarget(target, settings.datasetGroup, signal);
+      const note = (message: string) => events.push({ type: "note", message });
+      for (const warning of warnings) note(`warning: ${warning}`);
+      const pace = new Pace();
+      const onProgress = (progress: Progress) => {
+        pace.see(progress);
+        events.push(progressEvent(progress));
+      };
+      const end = await act({ loaded, target, workplace, warnings, note, onProgress }, signal);
+      return reportRun({
+        store: workplace.store,
+        run: end.run,
+        directory,
+        rate: { limitPerSecond: limit ?? null, achievedPerSecond: pace.perSecond() },
+        commands: { importArguments: undefined, ...commandFlags(loaded) },
+        signal: undefined,
+        allowEmpty: settings.allowEmpty,
+      });
+    };
+    const result = line.then(work);
+    line = result.then(
+      (summary) => events.end(summary),
+      (error: unknown) => events.fail(error),
+    );
+    // Who reads the events alone hears of it there.
+    result.catch(() => undefined);
+    return { result, [Symbol.asyncIterator]: () => events.read() };
+  };
+
+  return {
+    import: (files, importing = {}) =>
+      begin(importing, IMPORT_SETTINGS, async (conducting, signal) => {
+        const { settings } = conducting.loaded;
+        const named = importInputs(conducting.loaded, typeof files === "string" ? [files] : files);
+        if (named.includes("-")) {
+          throw new TraceloadError("wrong_usage", "standard input is the program's own: name a file");
+        }
+        const asking = { inputs: named, nowMs: systemClock.wallMs() };
+        const reading = await importOptions(sourceOptions(settings), settings, asking);
+        const runId = runIdOf(settings);
+        const remote = remoteParts(environment, (index) => copyFile(settings, runId, index));
+        const sources = await openSources(named, reading, { stdin, remote });
+        const plans = await sources.plan(signal);
+        const found = plans.flatMap(({ warnings }) => warnings);
+        for (const warning of found) conducting.note(`warning: ${warning}`);
+        const warnings = [...conducting.warnings, ...found];
+        const end = await conductImport({ ...conducting, warnings }, { runId, sources, reading }, signal);
+        const fault = importFault(settings, rowsRead(end.run.counts), end);
+        if (fault !== undefined) throw fault;
+        return end;
+      }),
+    rerun: (wanted, { only = RERUN_BY_DEFAULT, code, match, ...more } = {}) =>
+      begin(more, RERUN_SETTINGS, (conducting, signal) => {
+        const { limit } = more;
+        const chosen = {
+          statuses: [...only],
+          ...(code === undefined ? {} : { code }),
+          ...(match === undefined ? {} : { match }),
+          ...(limit === undefined ? {} : { limit }),
+        };
+        return conductRerun(conducting, { wanted, chosen }, signal);
+      }),
+    verify: (wanted, { wait = true, ...more } = {}) =>
+      begin(more, VERIFY_SETTINGS, (conducting, signal) =>
+        conductVerify(conducting, { wanted, wait }, signal),
+      ),
+    async *rows(runId) {
+      if (closing !== undefined) throw closedFault();
+      const { store } = (await openOnce()).workplace;
+      const run = await store.getRun(runId);
+      if (run === undefined) {
+        throw new TraceloadError("run_not_found", `no run ${JSON.stringify(runId)} in this store`);
+      }
+      for await (const page of storedReportRows(store, run)) yield* page;
+    },
+    close,
+  };
+
+  function close(): Promise<void> {
+    closing ??= (async () => {
+      stop.abort(closedFault());
+      await line;
+      await desk?.catch(() => undefined);
+      await opened.close();
+    })();
+    return closing;
+  }
+}
+
+function closedFault(): TraceloadError {
+  return new TraceloadError("wrong_usage", "it was closed: nothing can be run with it any more", {
+    next: "call createTraceload again",
+  });
+}
+
+function progressEvent(progress: Progress): RunEvent {
+  const { run, inFlight, limitPerSecond, waitingMs } = progress;
+  return {
+    type: "progress",
+    runId: run.runId,
+    state: run.state,
+    counts: { read: rowsRead(run.counts), ...run.counts },
+    inFlight,
+    limitPerSecond: limitPerSecond ?? null,
+    waitingMs: waitingMs ?? null,
+  };
+}
+
+/** Requests answered over the whole run, per second. */
+class Pace {
+  #first: { at: number; answered: number } | undefined;
+  #last: { at: number; answered: number } | undefined;
+
+  see({ run: { counts } }: Progress): void {
+    const answered = counts.added + counts.rejected + counts.failed + counts.unknown;
+    this.#last = { at: systemClock.monotonicMs(), answered };
+    this.#first ??= this.#last;
+  }
+
+  perSecond(): number | null {
+    if (this.#first === undefined || this.#last === undefined) return null;
+    const seconds = (this.#last.at - this.#first.at) / 1000;
+    const answered = this.#last.answered - this.#first.answered;
+    return answered === 0 || seconds <= 0 ? null : answered / seconds;
+  }
+}
+
+/** What the commands to type next need to reach the same store and API. */
+function commandFlags({ settings, origins }: LoadedSettings): {
+  globalArguments: string[];
+  runFlags: string[];
+} {
+  const { store, baseUrl, sandbox } = settings;
+  const isShown = origins.store === "flag" && !(URL.canParse(store) && new URL(store).password !== "");
+  const globalArguments = isShown ? ["--store", store] : [];
+  const address = sandbox ? ["--sandbox"] : origins.baseUrl === "flag" ? ["--base-url", baseUrl] : [];
+  return { globalArguments, runFlags: [...address, ...globalArguments] };
+}
