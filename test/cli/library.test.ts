@@ -62,13 +62,15 @@ test("the package holds the program, the types of the library, and nothing else"
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
+    "config/traceload.schema.json",
     "dist/pglite-template.zst",
+    "examples/traceload.yaml",
     "examples/traces.csv",
     "package.json",
     "src/cli/launcher.cjs",
   ]);
   expect(files).toContain("dist/src/cli/main.js");
-  expect(files.filter((file) => file.endsWith(".d.ts"))).toHaveLength(13);
+  expect(files.filter((file) => file.endsWith(".d.ts"))).toHaveLength(14);
 });
 
 test("the guide's example runs as printed: types checked, every row added, nothing left open", async () => {
