@@ -40,7 +40,12 @@ test("what was answered is read to its end by the same command typed again, and 
     `http://127.0.0.1:${port}/\${TOKEN}/traces.csv?key=\${TOKEN}`,
     "--header",
     "Authorization: Bearer ${TOKEN}",
-    ...["-g", "42", "--base-url", sandbox.url, "--log-level", "trace"],
+    "-g",
+    "42",
+    "--base-url",
+    sandbox.url,
+    "--log-level",
+    "trace",
   ];
   const first = scene.start([...args, "--rate", "50/s", "--high-water", "10"]);
   await first.until(async () => (await sandbox.stats()).applied >= 5);
