@@ -1,4 +1,4 @@
-/** Settings that say which records are taken, and where their IDs stand: `--where`, `--map`. */
+/** Settings that say which records are taken, where their IDs stand, and which are asked about: `--where`, `--map`, `--remote`. */
 import { z } from "zod";
 import { parseCondition } from "../src/core/condition.ts";
 import { parseFieldPath } from "../src/core/field-path.ts";
@@ -50,3 +50,19 @@ function addField(map: FieldMap, line: string): string | undefined {
   map[field] = path.trim();
   return undefined;
 }
+
+const SAMPLE_ROWS = 50;
+
+export interface RemoteSample {
+  /** Most rows to ask about; undefined: all. */
+  rows: number | undefined;
+}
+
+/** `sample`, a number of rows, or `all`. */
+export const remoteSample = z.string().transform((text, context): RemoteSample => {
+  if (text === "all") return { rows: undefined };
+  if (text === "sample") return { rows: SAMPLE_ROWS };
+  if (/^[1-9]\d{0,8}$/.test(text)) return { rows: Number(text) };
+  context.addIssue({ code: "custom", message: "must be sample, all, or a number of rows" });
+  return z.NEVER;
+});

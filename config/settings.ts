@@ -6,7 +6,7 @@
 import { SOURCE_FORMATS } from "../src/core/source.ts";
 import { z } from "zod";
 import { baseUrl } from "./base-url.ts";
-import { conditions, fieldMap } from "./reading.ts";
+import { conditions, fieldMap, remoteSample } from "./reading.ts";
 import {
   ageMs,
   byteSize,
@@ -27,6 +27,8 @@ export interface Setting<T> {
   flagOnly: boolean;
   /** May be given several times: in the environment a line each, in the file a list. Its schema is given the lines. */
   many: boolean;
+  /** What the flag stands for without a value. */
+  bare?: string;
   alias?: string;
   group: SettingGroup;
   /** One line for `--help`. */
@@ -66,6 +68,7 @@ const lines = z.string().transform((value) =>
 interface Extra {
   default?: string;
   many?: boolean;
+  bare?: string;
   alias?: string;
   hidden?: boolean;
 }
@@ -83,6 +86,7 @@ const setting = <T>(
   help,
   hidden: extra.hidden ?? false,
   ...(extra.alias === undefined ? {} : { alias: extra.alias }),
+  ...(extra.bare === undefined ? {} : { bare: extra.bare }),
 });
 const toggle = (group: SettingGroup, help: string, extra: Extra = {}): Setting<boolean> => ({
   ...setting(group, yesOrNo, help, { default: "false", ...extra }),
@@ -161,6 +165,12 @@ export const SETTINGS = {
   ),
   allowEmpty: toggle("input", "nothing to read is no error"),
   dryRun: toggle("input", "read and check everything, send nothing"),
+  remote: setting(
+    "input",
+    remoteSample,
+    "with --dry-run: ask the API about a sample of the traces and spans (50), so many, or all",
+    { bare: "sample" },
+  ),
 
   rate: setting(
     "sending",
@@ -319,6 +329,7 @@ type Optional =
   | "groupColumn"
   | "map"
   | "where"
+  | "remote"
   | "limit"
   | "from"
   | "query"

@@ -4,6 +4,7 @@ import { flagName, SETTINGS, type SettingName } from "./settings.ts";
 /** Of one command alone, or a sync's own matter: when it runs, which window it reads, whether it goes on. */
 const NOT_SAVED = new Set<string>([
   "dryRun",
+  "remote",
   "runId",
   "force",
   "fresh",

@@ -69,6 +69,17 @@ export function flagOptions(names: readonly SettingName[]): Record<string, Optio
   );
 }
 
+/** Flags that stand alone although they may have a value get the one that they stand for. */
+export function withBareValues(args: readonly string[]): string[] {
+  return args.map((arg, index) => {
+    const name = NAMES.find((one) => `--${flagName(one)}` === arg);
+    const bare = name === undefined ? undefined : SETTINGS[name].bare;
+    const next = args[index + 1] ?? "";
+    const hasValue = name !== undefined && SETTINGS[name].schema.safeParse(next).success;
+    return bare === undefined || hasValue ? arg : `${arg}=${bare}`;
+  });
+}
+
 /** Only flags that were typed. A flag typed twice: the last one holds, unless it may be given several times. */
 export function typedFlags(argv: Readonly<Record<string, unknown>>): Partial<Record<SettingName, string>> {
   const typed: Partial<Record<SettingName, string>> = {};

@@ -5,7 +5,7 @@ import { TraceloadError } from "../core/errors.ts";
 import { packageVersion } from "../wire/version.ts";
 import { commandName, positionalsOf, type Command, type CommandEntry, type CommandGroup } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
-import { flagOptions, GLOBAL_SETTINGS } from "./flags.ts";
+import { flagOptions, GLOBAL_SETTINGS, withBareValues } from "./flags.ts";
 import { type HostProcess, openSession, programName, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
@@ -44,7 +44,7 @@ export async function run({ arguments: args, environment, process }: Host): Prom
   });
   let code = 0;
   let session: Session | undefined;
-  let parser: Argv = yargs(args.map((arg) => (arg === STDIN ? STDIN_FOR_YARGS : arg)))
+  let parser: Argv = yargs(withBareValues(args).map((arg) => (arg === STDIN ? STDIN_FOR_YARGS : arg)))
     .scriptName("traceload")
     .usage("$0 <command>\n\nBulk-load traces into PromptLayer datasets: no row twice, none lost.")
     .parserConfiguration({

@@ -85,5 +85,7 @@ export interface Api {
    * row's cells: whether a cell equals it is for the caller to see.
    */
   findRows(datasetId: number, text: string, call?: ApiCall): Promise<ApiAnswer<FoundRows>>;
+  /** `GET /api/public/v2/traces/{trace_id}`: the IDs of the spans that it has. `not_found`: there is no such trace. */
+  getTrace(traceId: string, call?: ApiCall): Promise<ApiAnswer<{ spanIds: string[] }>>;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { readEndpoint } from "./endpoint.ts";
 import { exchange, type ExchangeRequest } from "./exchange.ts";
 import { createLanes, DEFAULT_KEEP_ALIVE_MS } from "./lanes.ts";
 import { readAnswer } from "./read-answer.ts";
-import { createdDraft, datasetPage, foundRows, rowCount, savedDraft } from "./wire-shapes.ts";
+import { createdDraft, datasetPage, foundRows, rowCount, savedDraft, traceDetail } from "./wire-shapes.ts";
 
 export interface ApiOptions {
   /** `https://host`, with or without a path before the API's own. */
@@ -160,6 +160,18 @@ export function createApi(options: ApiOptions): Api {
         row.map(({ value }) => (typeof value === "string" ? value : undefined)),
       );
       return { ...answer, value: { columns, rows: texts, complete: total <= rows.length } };
+    },
+
+    async getTrace(traceId, call) {
+      // These would lead to another path, however they are written (https://url.spec.whatwg.org/#double-dot-path-segment).
+      if (/^\.{1,2}$/.test(traceId)) {
+        const message = `a trace called ${JSON.stringify(traceId)} cannot be asked for`;
+        return { ok: false, kind: "rejected", status: undefined, message, retryInMs: undefined };
+      }
+      const path = `/traces/${encodeURIComponent(traceId)}`;
+      const answer = await read({ path }, traceDetail, call);
+      if (!answer.ok) return answer;
+      return { ...answer, value: { spanIds: answer.value.spans.map(({ span_id }) => span_id) } };
     },
 
     close: () => lanes.close(),

@@ -27,3 +27,5 @@ export const foundRows = z.object({
 export const createdDraft = z.object({ draft_dataset_id: id });
 
 export const savedDraft = z.object({ draft_dataset_id: id });
+
+export const traceDetail = z.object({ spans: z.array(z.object({ span_id: z.string() })) });

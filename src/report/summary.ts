@@ -4,7 +4,8 @@ import type { RowStatus, RunState } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import { isoTime } from "./columns.ts";
 import { draftsOf, type SummaryDraft, unpublishedText } from "./draft-verdicts.ts";
-import { exitCodeOf } from "./exit-code.ts";
+import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
+import { isMissed, type SummaryPlan } from "./plan.ts";
 import type { ErrorGroup, ReportTally } from "./tally.ts";
 
 export interface SummaryCounts {
@@ -48,6 +49,8 @@ export interface RunSummary {
   reportDir: string | null;
   /** Commands a person would type now. */
   next: string[];
+  /** Only in the summary of a dry run. */
+  plan?: SummaryPlan;
 }
 
 /** What of a run its summary needs; a dry run has no more than this. */
@@ -73,6 +76,8 @@ export interface SummaryInput {
   nowMs: number;
   signal?: "SIGINT" | "SIGTERM" | undefined;
   allowEmpty?: boolean | undefined;
+  /** Of a dry run. */
+  plan?: SummaryPlan | undefined;
 }
 
 export function buildSummary(input: SummaryInput): RunSummary {
@@ -84,13 +89,15 @@ export function buildSummary(input: SummaryInput): RunSummary {
     runId: run.runId,
     parent: run.parent ?? null,
     state: run.state,
-    exitCode: exitCodeOf({
-      state: run.state,
-      counts: tally.counts,
-      halt: run.halt,
-      signal: input.signal,
-      allowEmpty: input.allowEmpty,
-    }),
+    exitCode:
+      dryRunCode(input) ??
+      exitCodeOf({
+        state: run.state,
+        counts: tally.counts,
+        halt: run.halt,
+        signal: input.signal,
+        allowEmpty: input.allowEmpty,
+      }),
     counts: { read: tally.rows, ...counts, ...(input.dryRun ? { planned } : {}) },
     sourceComplete: run.sourceComplete,
     drafts,
@@ -105,7 +112,13 @@ export function buildSummary(input: SummaryInput): RunSummary {
     durationMs: Math.max(0, endMs - run.createdAt),
     reportDir: input.reportDir ?? null,
     next: [...input.next],
+    ...(input.plan === undefined ? {} : { plan: input.plan }),
   };
+}
+
+/** Rows that the API does not know would be rejected. */
+function dryRunCode({ plan }: SummaryInput): number | undefined {
+  return plan !== undefined && isMissed(plan.remote) ? EXIT_CODES.rowsNotAdded : undefined;
 }
 
 /**

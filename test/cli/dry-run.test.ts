@@ -1,4 +1,4 @@
-/** `--dry-run`: reads, validates and looks the ledger up; sends nothing and creates no store. */
+/** `--dry-run`: reads, validates and looks the ledger up; with `--remote` asks the API; sends nothing and creates no store. */
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { openAnyStore } from "../support/any-store.ts";
@@ -48,4 +48,48 @@ test("a dry run needs no API key, and knows what was added to the same address b
   });
   const sent = await scene.run(args, keyless);
   expect([sent.code, sent.stderr.includes("PROMPTLAYER_API_KEY")]).toEqual([3, true]);
+}, 60_000);
+
+test("with --remote a dry run asks the API about mapped and chosen rows, and says which are not there", async () => {
+  const scene = await openScene("dry-run-remote");
+  const sandbox = await startTestSandbox(scene, ["--missing", "gone"]);
+  const spans = [
+    { meta: { "t.id": "good" }, sid: "root-of-good", env: "prod" },
+    { meta: { "t.id": "good" }, sid: "other", env: "prod" },
+    { meta: { "t.id": "gone-1" }, sid: "s", env: "prod" },
+    { meta: { "t.id": "left-out" }, sid: "s", env: "dev" },
+    { meta: { "t.id": "gone-1" }, sid: "s", env: "prod" },
+  ];
+  const file = await scene.write("spans.ndjson", spans.map((span) => JSON.stringify(span)).join("\n"));
+  const chosen = ["--map", 'trace_id=meta["t.id"]', "--map", "span_id=sid", "--where", "env=prod"];
+  const to = ["-g", "42", "--base-url", sandbox.url, "--rate", "100/s", "--json"];
+  const ended = await scene.run(["import", ...chosen, ...to, "--dry-run", "--remote", file]);
+  const { summary, rows } = await readReport(scene.directory, ended);
+  expect(ended.code).toBe(1);
+  expect(summary.counts).toMatchObject({ read: 4, planned: 3, duplicate: 1 });
+  expect(summary.plan).toMatchObject({
+    requests: 3,
+    durationMs: 30,
+    sources: [
+      {
+        format: "ndjson",
+        columns: { traceId: 'meta["t.id"]', spanId: "sid" },
+        records: 5,
+        leftOut: [{ condition: "env=prod", records: 1, lacking: 0 }],
+        repeated: 1,
+        traces: 2,
+        spans: 3,
+      },
+    ],
+    remote: { rows: 3, tracesAsked: 2, found: 1, traceNotFound: 1, spanNotFound: 1, notAsked: 0 },
+  });
+  expect(rows.map(({ status, error_code }) => [status, error_code])).toEqual([
+    ["planned", ""],
+    ["planned", "span_not_found"],
+    ["planned", "trace_not_found"],
+    ["duplicate", ""],
+  ]);
+  expect(await readdir(scene.directory)).not.toContain(".traceload");
+  const { requests } = await sandbox.stats();
+  expect(Object.keys(requests).sort()).toEqual(["get-trace", "list-datasets"]);
 }, 60_000);

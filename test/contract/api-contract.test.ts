@@ -65,6 +65,18 @@ describe("adding a row", () => {
     expect(sandbox.record.count()).toBe(0);
   });
 
+  test("a trace tells its spans, whatever its ID is made of, and a missing one is not found", async () => {
+    const { api } = await openSandbox({ missingTrace: (id) => id === "gone" });
+    for (const traceId of ["a/b c?", "...", "t1"]) {
+      expect(await api.getTrace(traceId)).toMatchObject({
+        ok: true,
+        value: { spanIds: [`root-of-${traceId}`] },
+      });
+    }
+    expect(await api.getTrace("gone")).toMatchObject({ ok: false, kind: "not_found" });
+    expect(await api.getTrace("..")).toMatchObject({ ok: false, kind: "rejected" });
+  });
+
   test("a wrong key and a key without rights halt", async () => {
     const wrong = await openSandbox({ keys: ["another"] });
     expect(await add(wrong.api)).toMatchObject({ kind: "halt", code: "unauthorized" });

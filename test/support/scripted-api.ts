@@ -26,6 +26,7 @@ export interface ScriptedApi extends Api {
   onSaveDraft: (datasetGroupId: number) => Reply<ApiAnswer<{ draftDatasetId: number }>>;
   onCountRows: (datasetId: number) => Reply<ApiAnswer<number>>;
   onFindRows: (datasetId: number, text: string) => Reply<ApiAnswer<FoundRows>>;
+  onGetTrace: (traceId: string) => Reply<ApiAnswer<{ spanIds: string[] }>>;
 }
 
 export const DRAFT_ID = 501;
@@ -41,6 +42,7 @@ export function scriptedApi(): ScriptedApi {
     onCreateDraft: () => failure("server_error"),
     onSaveDraft: () => ok({ draftDatasetId: DRAFT_ID }, 202),
     onCountRows: () => ok(0),
+    onGetTrace: () => ok({ spanIds: [] }),
     onFindRows: () => ok({ columns: [], rows: [], complete: true }),
     addTrace: async (row, options) => {
       calls.push(`add ${row.traceId}`);
@@ -69,6 +71,10 @@ export function scriptedApi(): ScriptedApi {
     findRows: async (dataset, text) => {
       calls.push(`find ${text} in ${dataset}`);
       return api.onFindRows(dataset, text);
+    },
+    getTrace: async (traceId) => {
+      calls.push(`get ${traceId}`);
+      return api.onGetTrace(traceId);
     },
     close: async () => undefined,
   };

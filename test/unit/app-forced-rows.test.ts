@@ -2,6 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { loadSettings } from "../../config/load.ts";
 import { dryRun } from "../../src/app/dry-run.ts";
+import { RowsKept } from "../../src/report/kept-rows.ts";
+import { DistinctNotes } from "../../src/sources/distinct.ts";
 import { countAddedBefore, isForced, produceForced, refuseSecond } from "../../src/app/forced-rows.ts";
 import { heldByNumber } from "../../src/app/held-rows.ts";
 import { conductRun, type ImportParts } from "../../src/app/import-run.ts";
@@ -241,9 +243,9 @@ test("a dry run with force plans what was added before, and what is held stays u
   const plan = async (force: boolean) => {
     const statuses: string[] = [];
     const sources = scriptedSources([sourceRows(4)]);
-    for await (const rows of dryRun({ sources, origin: ORIGIN, store: scene.store, force }, NEVER)) {
-      statuses.push(...rows.map(({ status }) => status));
-    }
+    const parts = { notes: new DistinctNotes(), kept: new RowsKept() };
+    const dry = await dryRun({ sources, origin: ORIGIN, store: scene.store, force, ...parts }, NEVER);
+    for await (const rows of dry.rows()) statuses.push(...rows.map(({ status }) => status));
     return statuses;
   };
   expect(await plan(true)).toEqual(["queued", "unknown", "queued", "queued"]);

@@ -78,6 +78,7 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   rootOnly: ["true", true, ["maybe"]],
   padIds: ["true", true, ["maybe"]],
   dryRun: ["yes", true, ["maybe"]],
+  remote: ["all", { rows: undefined }, ["none", "0", "-1", "1.5"]],
   rate: ["600/m", { perSecond: 10, search: false }, ["0/s", "10", "10/d", "-1/s", "0.5/h", "fast", "1e3/s"]],
   concurrency: ["8", 8, ["0", "many"]],
   timeout: ["1.5s", 1_500, ["60", "0s", "25d", "soon", "-1s"]],

@@ -304,8 +304,8 @@ interface ShownCommand {
 /** Lines of code that type `traceload`, and commands in backticks. */
 function shownCommands(page: string): ShownCommand[] {
   const text = read(page);
-  const blocks = [...text.matchAll(/^```(?:sh)?\n([\s\S]*?)^```/gm)].flatMap(([, code]) =>
-    (code ?? "").split("\n"),
+  const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].flatMap(([, language = "", code = ""]) =>
+    language === "" || language === "sh" ? code.split("\n") : [],
   );
   const inline = quoted(text.replaceAll(/^```[\s\S]*?^```/gm, "")).filter((code) => !code.includes("…"));
   return [...blocks, ...inline]

@@ -4,18 +4,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stdin } from "node:process";
-import type { ReportRow } from "../../report/columns.ts";
-import { nextCommands } from "../../report/next-commands.ts";
-import { buildSummary } from "../../report/summary.ts";
-import { writeReport } from "../../report/writer.ts";
 import {
   checkTarget,
   copyFile,
-  dryRun,
   importInputs,
   importOptions,
   openSources,
-  ratePerSecond,
   remoteParts,
   runIdOf,
   sourceOptions,
@@ -23,18 +17,15 @@ import {
   spoolFile,
   systemClock,
   type Target,
-  targetOrigin,
 } from "../../wire.ts";
-import { conductImport, importFault, type ImportSources, nothingToRead } from "../../wire/conduct.ts";
-import { openStoreIfThere } from "../../wire/stores.ts";
+import { conductImport, importFault, type ImportSources } from "../../wire/conduct.ts";
 import type { OpenedSources } from "../../core/source.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { isForceMeant } from "../force-question.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
-import { globalArguments, hasPassword, importFlags, printSummary } from "../run-summary.ts";
+import { importArguments, planImport, refuseRemote } from "../plan-import.ts";
 import type { Session } from "../session.ts";
-import { visible } from "../show/escape.ts";
 import { planLines, planWarnings } from "../show/plan-text.ts";
 
 export const importCommand: Command = {
@@ -71,6 +62,7 @@ export const importCommand: Command = {
     "sourceTimeout",
     "allowEmpty",
     "dryRun",
+    "remote",
     ...SENDING_SETTINGS,
     "runId",
     "force",
@@ -98,6 +90,7 @@ export const importCommand: Command = {
     const { settings } = session.loaded;
     const files = importInputs(session.loaded, (argv["files"] as string[] | undefined) ?? []);
     refuseToDetach(session);
+    refuseRemote(session);
     const nowMs = systemClock.wallMs();
     const reading = await importOptions(sourceOptions(settings), settings, { inputs: files, nowMs });
     if (settings.dryRun) {
@@ -108,7 +101,7 @@ export const importCommand: Command = {
       };
       try {
         const sources = await openSources(files, reading, copiedTo(places, session));
-        return await planImport(session, targetOrigin(settings), sources);
+        return await planImport(session, sources);
       } finally {
         await rm(copies, { recursive: true, force: true });
       }
@@ -169,101 +162,4 @@ async function sendImport(session: Session, target: Target, imported: ImportSour
       if (fault !== undefined) throw fault;
     },
   });
-}
-
-/** Sends nothing, and so needs no API key. */
-async function planImport(session: Session, origin: string, sources: OpenedSources): Promise<number> {
-  const { loaded, onFault, err, signal } = session;
-  const { settings } = loaded;
-  const startedAt = Date.now();
-  const runId = settings.runId ?? `dry-run-${startedAt.toString(36)}`;
-  const plans = await sources.plan(signal);
-  if (!settings.quiet) {
-    for (const line of planLines(plans)) err.stream.write(`${visible(line)}\n`);
-  }
-  const connection = await openStoreIfThere(settings, onFault);
-  try {
-    const rows = plannedRows(
-      dryRun({ sources, origin, store: connection?.store, force: settings.force }, signal),
-      sources.names,
-    );
-    const report = await writeReport({
-      directory: settings.reportDir,
-      runId,
-      rows,
-      summarize: (tally) => {
-        const run = {
-          runId,
-          state: "finished" as const,
-          sourceComplete: true,
-          halt: undefined,
-          warnings: planWarnings(plans),
-          createdAt: startedAt,
-          finishedAt: Date.now(),
-          counts: undefined,
-        };
-        const reportDir = `${settings.reportDir}/${runId}`;
-        return buildSummary({
-          run,
-          tally,
-          rate: { limitPerSecond: ratePerSecond(loaded), achievedPerSecond: undefined },
-          reportDir,
-          next: nextCommands({
-            runId,
-            state: run.state,
-            counts: tally.counts,
-            halt: undefined,
-            reportDir,
-            importArguments: importArguments(session),
-            globalArguments: globalArguments(session),
-            importFlags: importFlags(session),
-            program: session.program,
-          }),
-          dryRun: true,
-          nowMs: Date.now(),
-          allowEmpty: settings.allowEmpty,
-        });
-      },
-    });
-    if (report.summary.counts.read === 0 && !settings.allowEmpty) throw nothingToRead(sources.names);
-    printSummary(session, report.summary);
-    return report.summary.exitCode;
-  } finally {
-    await connection?.close();
-  }
-}
-
-async function* plannedRows(
-  batches: ReturnType<typeof dryRun>,
-  names: readonly string[],
-): AsyncGenerator<ReportRow[], void, undefined> {
-  for await (const batch of batches) {
-    yield batch.map(
-      ({ row, source, line, datasetGroupId, traceId, spanId, status, errorCode, error, draftDatasetId }) => ({
-        row,
-        file: names[source] ?? "",
-        line,
-        datasetGroupId,
-        traceId,
-        spanId,
-        status: status === "queued" ? "planned" : status,
-        draftDatasetId,
-        mode: undefined,
-        attempts: 0,
-        httpStatus: undefined,
-        errorCode,
-        error,
-        durationMs: undefined,
-        finishedAt: undefined,
-      }),
-    );
-  }
-}
-
-/** What was typed after `import`, without `--dry-run` and without a password. */
-function importArguments(session: Session): string[] {
-  const [, ...rest] = session.arguments;
-  return rest.filter(
-    (argument) => argument !== "--dry-run" && !hasPassword(argument.replace(/^--store=/, "")),
-  );
 }

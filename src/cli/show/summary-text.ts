@@ -6,6 +6,7 @@ import type { RunSummary } from "../../report/summary.ts";
 import { draftTexts } from "./draft-lines.ts";
 import { visible } from "./escape.ts";
 import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
+import { remoteLines, requestText, sourceLines } from "./plan-section.ts";
 import { alignedColumns, fit } from "./layout.ts";
 import { colorsFor, paintStatus, statusMeaning } from "./status-style.ts";
 import type { Colors } from "./status-style.ts";
@@ -24,6 +25,9 @@ export function renderSummary(summary: RunSummary, look: SummaryLook): string {
   const sections = [
     [headline(summary, colors), ...parentLines(summary)],
     countLines(summary, colors),
+    ...(summary.plan === undefined
+      ? []
+      : [sourceLines(summary.plan, look.columns, colors), remoteLines(summary.plan, look.columns, colors)]),
     errorLines(summary, look, colors),
     draftLines(summary, colors),
     warningLines(summary, colors),
@@ -194,6 +198,7 @@ function factLines(summary: RunSummary, colors: Colors): string[] {
   const facts: [string, string][] = [
     [wasRunning(summary.state) ? "Running" : "Took", `${formatDuration(summary.durationMs)} (${pace})`],
   ];
+  if (summary.plan !== undefined) facts.push(["Would take", requestText(summary.plan, limitPerSecond)]);
   if (summary.reportDir !== null) {
     facts.push(["Report", `${visible(summary.reportDir)}: ${reportFiles(summary).join(", ")}`]);
   }

@@ -1,0 +1,42 @@
+/** The API as a dry run asks it: within the limit that all senders with the key share, where there is a store. */
+import { randomUUID } from "node:crypto";
+import { makeLocalSlots } from "../app/local-slots.ts";
+import { makeRateGate } from "../app/rate-gate.ts";
+import { makeRemoteCheck, type RemoteCheck } from "../app/remote-check.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Store } from "../core/store.ts";
+import type { Target } from "../wire.ts";
+
+/** Questions under way at once: enough for the usual rates, and gentle without one. */
+const CONCURRENCY = 4;
+
+export function openRemoteCheck({
+  target,
+  store,
+  knownGroupId,
+}: {
+  target: Target;
+  store: Store | undefined;
+  knownGroupId: number | undefined;
+}): RemoteCheck {
+  const clock = systemClock;
+  const { api, limiter, ratePerSecond } = target;
+  const slots = store ?? makeLocalSlots(clock);
+  const gate = makeRateGate({
+    store: slots,
+    limiter,
+    sender: `dry-run/${randomUUID()}`,
+    ratePerSecond,
+    clock,
+  });
+  return makeRemoteCheck({
+    api,
+    clock,
+    takeSlot: (signal) => gate.take(signal),
+    pause: (ms) => slots.pauseLimiter(limiter, ms),
+    concurrency: CONCURRENCY,
+    knownGroupId,
+  });
+}
+
+export { isInSample, type RemoteCheck } from "../app/remote-check.ts";
