@@ -1,4 +1,4 @@
-/** The records of a Parquet file. Only columns that can name a row are read, a row group at a time. */
+/** The records of a Parquet file. Only columns that can name a row are read, a part of a row group at a time. */
 import { open, type FileHandle } from "node:fs/promises";
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
 import {
@@ -12,8 +12,11 @@ import {
 import { TraceloadError } from "../core/errors.ts";
 import { columnNumber, foldName, namesIdentity } from "./columns.ts";
 import { isNoParent } from "./json/export-format.ts";
+import { withColumns } from "./parquet-columns.ts";
+import { slicesOf } from "./parquet-slices.ts";
 import type { SourceRecord } from "./record.ts";
 import { isMissing } from "./row-problems.ts";
+import { isTempoBlock, tempoRecords } from "./tempo-block.ts";
 
 export interface ParquetFile {
   path: string;
@@ -32,7 +35,10 @@ const COMPRESSORS: Compressors = {
   BROTLI: (bytes, size) => brotliDecompressSync(bytes, { maxOutputLength: size }),
 };
 
-/** The names of the columns first, then rows by their number from 1. Throws `source_format` and `source_unreadable`. */
+/**
+ * Of a table the names of the columns first, then rows by their number from 1; of a block of Tempo's its spans. Throws
+ * `source_format` and `source_unreadable`.
+ */
 export async function* parquetRecords(
   { path, chosen }: ParquetFile,
   onBytes: (bytes: number) => void,
@@ -43,36 +49,48 @@ export async function* parquetRecords(
   try {
     const file = await fileBuffer(handle, path, onBytes);
     const metadata = await parquetMetadataAsync(file, { geoparquet: false });
-    const names = parquetSchema(metadata).children.map(({ element }) => element.name);
-    const columns = readColumns(metadata, chosen);
-    const parent = columns.find((name) => PARENTS.has(foldName(name)));
-    const holdsLogs = names.some((name) => LOG_COLUMNS.has(foldName(name)));
-    yield [{ kind: "cells", line: 0, cells: names, named: true }];
-    let rowStart = 0;
-    for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      const range = { file, metadata, columns, rowStart, rowEnd };
-      const rows = await parquetReadObjects({
-        ...range,
-        compressors: COMPRESSORS,
-        utf8: false,
-        geoparquet: false,
-      });
-      for (let from = 0; from < rows.length; from += BATCH_ROWS) {
-        yield rows.slice(from, from + BATCH_ROWS).map((row, index): SourceRecord => {
-          const line = rowStart + from + index + 1;
-          const cells = names.map((name) => cellText(row[name]));
-          if (holdsLogs && cells.every(isMissing)) return { kind: "passed-over", line, what: OUTSIDE };
-          if (parent === undefined) return { kind: "cells", line, cells };
-          return { kind: "cells", line, cells, isRoot: isNoParent(cellText(row[parent])) };
-        });
-      }
-      rowStart = rowEnd;
-    }
+    yield* isTempoBlock(metadata)
+      ? tempoRecords(file, metadata, COMPRESSORS)
+      : tableRecords(file, metadata, chosen);
   } catch (error) {
     throw error instanceof TraceloadError ? error : damaged(path, error);
   } finally {
     await handle.close();
+  }
+}
+
+async function* tableRecords(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  chosen: readonly string[],
+): AsyncGenerator<SourceRecord[]> {
+  const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const columns = readColumns(metadata, chosen);
+  const parent = columns.find((name) => PARENTS.has(foldName(name)));
+  const holdsLogs = names.some((name) => LOG_COLUMNS.has(foldName(name)));
+  yield [{ kind: "cells", line: 0, cells: names, named: true }];
+  const read = withColumns(metadata, ([name = "", ...inner]) => inner.length === 0 && columns.includes(name));
+  for (const { from: rowStart, to: rowEnd } of slicesOf(read)) {
+    const rows = await parquetReadObjects({
+      file,
+      metadata,
+      columns,
+      rowStart,
+      rowEnd,
+      useOffsetIndex: true,
+      compressors: COMPRESSORS,
+      utf8: false,
+      geoparquet: false,
+    });
+    for (let from = 0; from < rows.length; from += BATCH_ROWS) {
+      yield rows.slice(from, from + BATCH_ROWS).map((row, index): SourceRecord => {
+        const line = rowStart + from + index + 1;
+        const cells = names.map((name) => cellText(row[name]));
+        if (holdsLogs && cells.every(isMissing)) return { kind: "passed-over", line, what: OUTSIDE };
+        if (parent === undefined) return { kind: "cells", line, cells };
+        return { kind: "cells", line, cells, isRoot: isNoParent(cellText(row[parent])) };
+      });
+    }
   }
 }
 

@@ -4,14 +4,19 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import type { FileMetaData } from "hyparquet";
 import type { SourceOptions, SourcePlan } from "../../src/core/source.ts";
 import { TraceloadError } from "../../src/core/errors.ts";
 import { openSources } from "../../src/sources/open.ts";
+import { slicesOf, type RowRange } from "../../src/sources/parquet-slices.ts";
 import { parquetSource } from "../../src/sources/parquet.ts";
 import { A, B, S1, S2, S3 } from "../support/exports.ts";
 import { DEFAULT_OPTIONS, brief, collect, inDirectory, type Reading } from "../support/source-reading.ts";
 
-/** Written with hyparquet-writer: `spans` in row groups of two, IDs as texts; `logs` with IDs as bytes. */
+/**
+ * Written with hyparquet-writer: `spans` in row groups of two, IDs as texts; `logs` with IDs as bytes. With pyarrow:
+ * `tempo`, three traces in the columns of a block, its pages so small that they end within a trace; `phoenix`.
+ */
 const FIXTURES = join(import.meta.dirname, "../fixtures/exports");
 const fixture = (name: string): string => join(FIXTURES, `${name}.parquet`);
 
@@ -51,6 +56,77 @@ test("IDs that are bytes become hex, and log records outside of a trace are pass
   const { plan, rows } = await read(fixture("logs"), { unit: "span" });
   expect(brief(rows)).toEqual([`${A}/${S1}`, `${A}/${S2}`, `${B}/${S3}`]);
   expect(plan?.passedOver).toEqual([{ what: "log records outside of a trace", count: 1 }]);
+});
+
+describe("a block of Tempo's", () => {
+  const C = "00000000000000000123456789abcdef";
+
+  test("is its traces, zeros in front included, and those without spans", async () => {
+    const { plan, rows, fault } = await read(fixture("tempo"));
+    expect(fault).toBeUndefined();
+    expect(plan).toMatchObject({ format: "Parquet", unit: "trace", distinct: { traces: 3 } });
+    expect(brief(rows)).toEqual([`${A}/`, `${B}/`, `${C}/`]);
+  });
+
+  test("is its spans, whatever resource they are of, or its roots", async () => {
+    const { rows } = await read(fixture("tempo"), { unit: "span" });
+    expect(brief(rows)).toEqual([`${A}/${S1}`, `${A}/${S2}`, `${B}/${S3}`, "3:missing_span_id"]);
+    const roots = await read(fixture("tempo"), { unit: "span", rootOnly: true });
+    expect(brief(roots.rows)).toEqual([`${A}/${S1}`, `${B}/${S3}`, "3:missing_span_id"]);
+  });
+
+  test.each([40, 200, 700, 1500])("whose bytes are damaged at %d ends in an error or in rows", (place) =>
+    inDirectory(async (directory) => {
+      const path = join(directory, "damaged.parquet");
+      const bytes = readFileSync(fixture("tempo"));
+      bytes[place] = (bytes[place] ?? 0) ^ 0xff;
+      writeFileSync(path, bytes);
+      const { rows, fault } = await read(path, { unit: "span" });
+      if (fault === undefined) expect(rows.length).toBeGreaterThan(0);
+      else expect(fault).toMatchObject({ code: "source_format" });
+    }),
+  );
+});
+
+test("Phoenix's DataFrame is read by its dotted names, columns in columns left aside", async () => {
+  const { rows, fault } = await read(fixture("phoenix"), { unit: "span" });
+  expect(fault).toBeUndefined();
+  expect(brief(rows)).toEqual([`${A}/${S1}`, `${A}/${S2}`, `${B}/${S3}`]);
+  const roots = await read(fixture("phoenix"), { unit: "span", rootOnly: true });
+  expect(brief(roots.rows)).toEqual([`${A}/${S1}`, `${B}/${S3}`]);
+});
+
+describe("slices", () => {
+  const group = (rows: number, values: number, path: string[], index?: bigint) => ({
+    num_rows: BigInt(rows),
+    total_byte_size: 0n,
+    columns: [
+      {
+        file_offset: 0n,
+        ...(index === undefined ? {} : { offset_index_offset: index }),
+        meta_data: { num_values: BigInt(values), path_in_schema: path },
+      },
+    ],
+  });
+  const slices = (...row_groups: unknown[]): RowRange[] => [
+    ...slicesOf({ row_groups } as unknown as FileMetaData),
+  ];
+
+  test("hold a bounded number of values, and never rows of two groups", () => {
+    const found = slices(group(120_000, 120_000, ["a"]), group(10, 10, ["a"]));
+    expect(found).toEqual([
+      { from: 0, to: 40_000 },
+      { from: 40_000, to: 80_000 },
+      { from: 80_000, to: 120_000 },
+      { from: 120_000, to: 120_010 },
+    ]);
+  });
+
+  test("of lists are smaller by what a row holds, if single pages can be read", () => {
+    expect(slices(group(1000, 200_000, ["a", "list"], 4n))).toHaveLength(4);
+    expect(slices(group(1000, 200_000, ["a", "list"]))).toHaveLength(1);
+    expect(slices(group(1, 200_000, ["a", "list"], 4n))).toEqual([{ from: 0, to: 1 }]);
+  });
 });
 
 describe("columns", () => {
