@@ -5,11 +5,11 @@ import { EXIT_CODES } from "../report/exit-code.ts";
 export interface DrainOptions {
   /** Aborts when the process is told to stop. */
   signal: AbortSignal;
-  received(): "SIGINT" | "SIGTERM" | undefined;
+  received: () => "SIGINT" | "SIGTERM" | undefined;
   graceMs: number;
   clock: Pick<Clock, "sleep">;
   /** Told when the time is over and the work is not. */
-  onLate(): void;
+  onLate: () => void;
 }
 
 /**

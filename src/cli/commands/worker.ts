@@ -31,7 +31,7 @@ export const workerCommand: Command = {
     ["worker --health-port 8080", "say over HTTP whether it lives and serves"],
   ],
   run: async (session) => {
-    const { loaded, err, signal, received } = session;
+    const { loaded, err, signal } = session;
     const { settings } = loaded;
     // The embedded store belongs to one process: nobody can leave runs to it, but its syncs can be run there.
     if (settings.store.startsWith("pglite:") && settings.syncs === "off") {
@@ -57,6 +57,7 @@ export const workerCommand: Command = {
           `left ${formatDuration(graceMs)} after the signal; rows in flight count as unknown, and are not sent again`,
         );
       const clock = systemClock;
+      const received = () => session.received();
       return await drained(serve(session, { say, readiness }), { signal, received, graceMs, clock, onLate });
     } finally {
       await health?.close();
