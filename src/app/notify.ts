@@ -9,9 +9,9 @@ import type {
   NoticeState,
   NotifyPolicy,
 } from "../core/notices.ts";
-import { rowsRead } from "../core/status.ts";
+import { rowsRead, zeroCounts } from "../core/status.ts";
 import type { Run, Store } from "../core/store.ts";
-import { decideNotice } from "./notice-decision.ts";
+import { decideNotice, type NoticeSubject } from "./notice-decision.ts";
 
 export interface NotifierParts {
   store: Pick<Store, "readRows">;
@@ -20,16 +20,17 @@ export interface NotifierParts {
   clock: Clock;
   /** 0 to 1. */
   random: () => number;
-  newId: () => string;
 }
 
 export interface NotifyRequest {
+  /** Names the notice: whoever may say it twice gives it the same one. */
+  id: string;
   /** The sync's name: what the notice is about. */
   subject: string;
   /** The `state` that was answered the last time; undefined: never yet. */
   previous: NoticeState | undefined;
-  /** The run that ended, or the code of the fault (of the catalogue of errors) for which none came about. */
-  end: { run: Run } | { fault: ErrorCode };
+  /** The run that ended; or for which fault of the catalogue none came about; or that there was nothing to read. */
+  end: { run: Run } | { fault: ErrorCode } | { empty: true };
 }
 
 export interface Notified {
@@ -53,7 +54,7 @@ const MAX_CODES = 10;
 const SAMPLED_ROWS = 1_000;
 const MAX_ID_LENGTH = 200;
 
-export function makeNotifier({ store, channel, policy, clock, random, newId }: NotifierParts): Notifier {
+export function makeNotifier({ store, channel, policy, clock, random }: NotifierParts): Notifier {
   const deliver = async (notice: Notice, signal: AbortSignal): Promise<NoticeDelivery> => {
     const since = clock.monotonicMs();
     for (let attempt = 1; ; attempt += 1) {
@@ -67,16 +68,13 @@ export function makeNotifier({ store, channel, policy, clock, random, newId }: N
   };
 
   return {
-    notify: async ({ subject, previous, end }, signal) => {
-      const judged =
-        "run" in end
-          ? ({ kind: "run", run: end.run } as const)
-          : ({ kind: "fault", code: end.fault } as const);
+    notify: async ({ id, subject, previous, end }, signal) => {
+      const judged = judgedAs(end);
       const { notice, state } = decideNotice(previous, judged, policy);
       if (notice === undefined) return { state, delivery: { kind: "none" } };
       const run = "run" in end ? await noticeRun(store, end.run) : undefined;
       const at = ("run" in end ? end.run.finishedAt : undefined) ?? clock.wallMs();
-      const delivery = await deliver({ id: newId(), at, subject, run, ...notice }, signal).catch(
+      const delivery = await deliver({ id, at, subject, run, ...notice }, signal).catch(
         (error: unknown): NoticeDelivery => {
           if (!signal.aborted) throw error;
           return { kind: "refused", reason: "told to stop before it was delivered" };
@@ -86,6 +84,13 @@ export function makeNotifier({ store, channel, policy, clock, random, newId }: N
       return { state: previous, delivery: { kind: "failed", reason: delivery.reason } };
     },
   };
+}
+
+function judgedAs(end: NotifyRequest["end"]): NoticeSubject {
+  if ("run" in end) return { kind: "run", run: end.run };
+  if ("fault" in end) return { kind: "fault", code: end.fault };
+  const run = { state: "finished" as const, counts: zeroCounts(), halt: undefined, verdicts: [] };
+  return { kind: "run", run };
 }
 
 /** Of a run what may leave the house. Rows that could not be read are counted only: their cells may hold anything. */

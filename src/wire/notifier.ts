@@ -1,5 +1,4 @@
 /** Puts together what tells people of a run's end: the policy, and the webhook with its secret from the environment. */
-import { randomUUID } from "node:crypto";
 import { readProxy, readWebhookSecret } from "../../config/credentials.ts";
 import type { Environment } from "../../config/load.ts";
 import { makeNotifier, type Notifier } from "../app/notify.ts";
@@ -55,7 +54,6 @@ export function openNotifier(
     policy: { on, failed, unknown },
     clock: systemClock,
     random: Math.random,
-    newId: () => `msg_${randomUUID()}`,
   });
   return { ...notifier, close: () => channel.close() };
 }

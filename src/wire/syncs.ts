@@ -32,6 +32,7 @@ import { markFiles } from "../sources/content-marks.ts";
 import { openSources } from "../sources/open.ts";
 import { importOptions, remoteParts } from "./remote-sources.ts";
 import { copyFile, forgetSpool } from "./state-directory.ts";
+import { tellOfTick } from "./sync-notices.ts";
 import { makeTokenMint } from "./token-mint.ts";
 
 export interface SyncDeskParts extends ImportParts {
@@ -84,7 +85,8 @@ export function makeSyncDesk(parts: SyncDeskParts): SyncDesk {
       }
     },
     windDown: (runId, signal) => windDown({ store, queues, clock, onFault }, runId, signal),
-    afterRun: async () => undefined,
+    afterRun: (ended, stopped) =>
+      tellOfTick({ store, environment: parts.environment, onFault }, ended, stopped),
     endsWithSignal,
     onChange: parts.onChange,
   });

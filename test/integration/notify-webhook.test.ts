@@ -9,6 +9,8 @@ import { zeroCounts, type StatusCounts } from "../../src/core/status.ts";
 import type { Run } from "../../src/core/store.ts";
 import { noticePayload } from "../../src/notify/payload.ts";
 import { openWebhook } from "../../src/notify/webhook.ts";
+import type { EndedTick } from "../../src/app/syncs/drive.ts";
+import { tellOfTick } from "../../src/wire/sync-notices.ts";
 import { openNotifier } from "../../src/wire/notifier.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 import { setStage } from "../support/store-fixtures.ts";
@@ -113,9 +115,10 @@ test("a failure, a recovery and nothing in between arrive, each signed, under an
   closers.push(() => notifier.close());
 
   let state: NoticeState | undefined;
+  let nights = 0;
   const nightOf = async (counts: Partial<StatusCounts>) => {
     const end: Run = { ...run, state: "finished", counts: { ...zeroCounts(), ...counts } };
-    const request = { subject: "nightly", previous: state, end: { run: end } };
+    const request = { id: `msg_${(nights += 1)}`, subject: "nightly", previous: state, end: { run: end } };
     ({ state } = await notifier.notify(request, new AbortController().signal));
   };
   await nightOf({ added: 5 });
@@ -135,6 +138,36 @@ test("a failure, a recovery and nothing in between arrive, each signed, under an
     expect(isFromTraceload(headers, body, SECRET, Date.now() / 1000 + 301)).toBe(false);
   }
   expect(new Set(received.map(({ headers }) => headers["webhook-id"])).size).toBe(2);
+});
+
+test("a sync's ticks are told by its definition's webhooks, whose addresses and secrets are the environment's", async () => {
+  const { received, url } = await receiver(ends(204));
+  const store = createMemoryStore(fakeClock());
+  const faults: unknown[] = [];
+  const parts = { store, environment: { URL: url, SECRET }, onFault: (error: unknown) => faults.push(error) };
+  const text = { files: ["a.csv"], "dataset-group": "42", notify: [{ url: "${URL}", secret: "${SECRET}" }] };
+  const stored = { name: "nightly", origin: "sandbox", text, version: 1, appliedAt: 0, claim: undefined };
+  let told: Record<string, NoticeState> | undefined;
+  const tick = async (id: string, record: Partial<EndedTick["record"]>, environment = parts.environment) => {
+    const sync = { ...stored, state: { cursor: 0, ...(told === undefined ? {} : { told }) } };
+    const health = { state: "ok", since: 0 } as const;
+    const whole = { due: 0, kind: "scheduled", became: "ran", ...record } as const;
+    const ended = { id, record: whole, before: health, after: health, sync };
+    told = await tellOfTick({ ...parts, environment }, ended, new AbortController().signal);
+  };
+  const failed = { result: "failed", error: { code: "source_not_found", message: "where it is" } } as const;
+  await tick("1", { result: "empty" });
+  await tick("2", failed, { URL: url, SECRET: "" });
+  expect(faults.splice(0)).toMatchObject([{ message: expect.stringContaining("SECRET is not set") }]);
+  await tick("3", failed);
+  await tick("3", failed);
+  await tick("4", { result: "empty" });
+  expect(received.map(({ body }) => JSON.parse(body) as object)).toMatchObject([
+    { type: "traceload.failure", data: { reasons: ["no run came about: source_not_found"], run: null } },
+    { type: "traceload.recovery", data: { subject: "nightly", before: "failing", now: "good" } },
+  ]);
+  expect([Object.values(told ?? {}), faults]).toEqual([["good"], []]);
+  expect(JSON.stringify(told)).not.toMatch(/hush|whsec|127/);
 });
 
 test("the payload is the guide's", async () => {

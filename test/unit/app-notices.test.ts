@@ -127,7 +127,6 @@ async function scene(deliveries: readonly NoticeDelivery[]) {
   if (run === undefined) throw new Error("the run is gone");
   const sent: { notice: Notice; atMs: number }[] = [];
   const left = [...deliveries];
-  let ids = 0;
   const notifier = makeNotifier({
     store,
     channel: {
@@ -140,11 +139,12 @@ async function scene(deliveries: readonly NoticeDelivery[]) {
     policy: POLICY,
     clock,
     random: () => 1,
-    newId: () => `msg_${(ids += 1)}`,
   });
   const stop = new AbortController();
   const notify = (previous?: NoticeState) =>
-    clock.advanceUntil(notifier.notify({ subject: "nightly", previous, end: { run } }, stop.signal));
+    clock.advanceUntil(
+      notifier.notify({ id: "msg_1", subject: "nightly", previous, end: { run } }, stop.signal),
+    );
   return { sent, notify, stop, clock, run };
 }
 

@@ -66,8 +66,11 @@ export interface DriveParts {
   ) => Promise<Run>;
   /** Waits until nothing of a stopped run is in flight. */
   windDown: (runId: string, signal: AbortSignal) => Promise<void>;
-  /** What is done when a tick has run and that is recorded: asked for again until it has resolved once. */
-  afterRun: (ended: EndedTick, signal: AbortSignal) => Promise<void>;
+  /**
+   * What is done when a tick has run and that is recorded: asked for again until it has resolved once. Answers what the
+   * webhooks have been told by then; undefined: as before.
+   */
+  afterRun: (ended: EndedTick, signal: AbortSignal) => Promise<SyncState["told"]>;
   /** Whether a tick ends with the signal, instead of being left to the next process. */
   endsWithSignal: boolean;
   onChange: (change: { sync: string; tick: string; runId: string | undefined; became: string }) => void;
@@ -104,9 +107,10 @@ export async function driveSync(parts: DriveParts, name: string, signal: AbortSi
       const [tick] = state.open;
       const [after] = state.afterwards;
       if (after !== undefined && !signal.aborted) {
-        await parts.afterRun({ ...after, sync }, signal);
+        const told = (await parts.afterRun({ ...after, sync }, signal)) ?? state.told;
         const afterwards = state.afterwards.filter(({ id }) => id !== after.id);
-        await store.changeSync(name, { version: sync.version, token }, { state: { ...state, afterwards } });
+        const changed = { ...state, afterwards, ...(told === undefined ? {} : { told }) };
+        await store.changeSync(name, { version: sync.version, token }, { state: changed });
         continue;
       }
       if (signal.aborted && !(parts.endsWithSignal && tick?.runId !== undefined)) signal.throwIfAborted();

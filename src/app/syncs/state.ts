@@ -1,6 +1,7 @@
 /** What is remembered of a sync between two ticks, and what stands in its history: how it is written, and read again. */
 import { z } from "zod";
 import { TraceloadError } from "../../core/errors.ts";
+import { NOTICE_STATES } from "../../core/notices.ts";
 import { STORED_STATUSES } from "../../core/status.ts";
 import type { StoredSync, StoredTick } from "../../core/syncs.ts";
 
@@ -80,6 +81,8 @@ const syncState = z.object({
   /** Rows before this time are settled or carried; absent: none were read. */
   watermark: z.number().optional(),
   health: health.default({ state: "new", since: 0 }),
+  /** What each of its webhooks was told last, by a hash of its address. */
+  told: z.record(z.string(), z.enum(NOTICE_STATES)).optional(),
   /** The last tick that ran. */
   last: tickRecord.extend({ id: z.string() }).optional(),
   /** Ticks that ran, and after which there is still something to be done. */
