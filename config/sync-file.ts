@@ -112,6 +112,8 @@ function readSync(raw: unknown, directory: string, environment: Environment): Re
   const text: Record<string, unknown> = {};
   const problems: Problem[] = [];
   for (const [key, value] of Object.entries(withQueries(raw, directory, problems))) {
+    // A key with nothing behind it says nothing.
+    if (value === null) continue;
     if (KEEP_REFERENCES.has(key)) {
       text[key] = value;
       continue;

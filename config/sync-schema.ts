@@ -37,7 +37,10 @@ const schedule = z
       .describe("minute, hour, day of the month, month, weekday; six fields: seconds first"),
     timezone: z
       .string()
-      .refine(isTimezone, "is no time zone: write Europe/Berlin, or UTC")
+      .superRefine((name, context) => {
+        if (isTimezone(name)) return;
+        context.addIssue(`${JSON.stringify(name)} is no time zone: write Europe/Berlin, or UTC`);
+      })
       .default("UTC")
       .describe("an IANA name; the hours of `cron` are counted there"),
     jitter: durationMs.default(0).describe("each tick comes up to so much later, always the same"),

@@ -8,6 +8,7 @@ import type { SandboxStats } from "../../src/sandbox/control.ts";
 import { parseLogEvent } from "../../src/sandbox/log-event.ts";
 import { startSandbox } from "../../src/sandbox/server.ts";
 import { parseSandboxFlags } from "../../src/sandbox/settings.ts";
+import type { TraceChange } from "../../src/sandbox/traces.ts";
 import type { Scene } from "./scene.ts";
 
 /** A row that the server holds. */
@@ -32,6 +33,8 @@ export interface TestSandbox {
 export interface OwnSandbox extends TestSandbox {
   /** Answers all that comes from now on. */
   forgetFaults(): void;
+  /** Says from now on which traces there are. */
+  setTraces(change: TraceChange): void;
 }
 
 /** `flags` as `traceload sandbox` takes them. Closes with its scene. */
@@ -45,6 +48,7 @@ export async function startTestSandbox(scene: Scene, flags: readonly string[] = 
     record: () => readRecord(recordFile),
     stats: () => Promise.resolve(sandbox.stats({ duplicates: false })),
     arrivals: () => Promise.resolve(sandbox.arrivalsMs()),
+    setTraces: (change) => sandbox.setTraces(change),
     forgetFaults: () => sandbox.addFaults([], { replace: true }),
   };
 }
