@@ -35,6 +35,8 @@ async function openOnServer(): Promise<OpenedStore> {
   const pools: Pool[] = [];
   const connect = async () => {
     const pool = new Pool({ connectionString: server.url, max: 8 });
+    // Connections that are still closing when the server is stopped are told so.
+    pool.on("error", () => undefined);
     pools.push(pool);
     return openSqlStore({ pool, facts: { kind: "postgres", name: "postgres", warnings: [] } });
   };
