@@ -244,9 +244,9 @@ class RowSender {
           return { kind: "claimed", token, startedAt };
         case "done":
         case "already-added":
+        case "unknown":
           return { kind: "over", verdict: { kind: "done" } };
         case "stopped":
-        case "unknown":
           await this.#release(token);
           return { kind: "over", verdict: { kind: "done" } };
         case "wait":
