@@ -38,7 +38,8 @@ export async function openSyncStore(
 ): Promise<SyncStore> {
   const connection = await openStore(settings, onFault);
   const { store } = connection;
-  const nowMs = await readStoreTime(store, systemClock);
+  const storeTime = await readStoreTime(store, systemClock);
+  const nowMs = () => Math.floor(storeTime());
   const queues = openQueues({ connection: connection.queue, onFault, nowMs });
   const policyOf = (sync: StoredSync) => readStoredSync(sync.name, sync.text).policy;
   const account: AccountParts = { store, nowMs, policyOf };

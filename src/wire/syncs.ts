@@ -62,7 +62,8 @@ export interface SyncDesk {
 }
 
 export function makeSyncDesk(parts: SyncDeskParts): SyncDesk {
-  const { store, queues, clock, presence, nowMs, target, onFault } = parts;
+  const { store, queues, clock, presence, target, onFault } = parts;
+  const nowMs = () => Math.floor(parts.nowMs());
   const conducted = new Set<string>();
   const policyOf = (sync: StoredSync) => readStoredSync(sync.name, sync.text).policy;
   const driveParts = (endsWithSignal: boolean): DriveParts => ({

@@ -70,7 +70,7 @@ export async function openSyncStage(options: {
     history: async (sync) => {
       const ended = await stage.run(["sync", "history", sync, "--limit=10000", "--json"]);
       if (ended.code !== 0) throw new Error(ended.stderr);
-      return (JSON.parse(ended.stdout) as { ticks: HistoryTick[] }).ticks.reverse();
+      return (JSON.parse(ended.stdout) as { ticks: HistoryTick[] }).ticks.toReversed();
     },
     applied: async () => {
       const times = new Map<string, number>();

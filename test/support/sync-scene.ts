@@ -165,6 +165,6 @@ export async function syncScene(change: Partial<SyncPolicy> = {}): Promise<SyncS
     answers,
     process,
     history: async () =>
-      (await store.readTicks(SYNC, { limit: 1_000 })).map((tick) => readTickRecord(SYNC, tick)).reverse(),
+      (await store.readTicks(SYNC, { limit: 1_000 })).map((tick) => readTickRecord(SYNC, tick)).toReversed(),
   };
 }

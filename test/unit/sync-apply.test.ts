@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { applyPlan, isEmpty, planSyncs } from "../../src/app/syncs/apply.ts";
 import { setSchedules } from "../../src/app/syncs/schedules.ts";
+import type { QueueSchedule } from "../../src/core/queue.ts";
 import type { StoredSync, SyncDefinition, SyncPolicy } from "../../src/core/syncs.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { memoryQueues } from "../support/memory-queues.ts";
@@ -19,7 +20,7 @@ function aStore() {
   const queues = memoryQueues(clock);
   const policyOf = ({ text }: StoredSync) =>
     ({
-      schedule: { cron: String((text["schedule"] as { cron: string }).cron), timezone: "UTC", jitterMs: 0 },
+      schedule: { cron: (text["schedule"] as { cron: string }).cron, timezone: "UTC", jitterMs: 0 },
     }) as SyncPolicy;
   const apply = async (wanted: SyncDefinition[], prune = false) => {
     for (;;) {
@@ -106,17 +107,16 @@ describe("applying syncs", () => {
   it("sets the schedules anew when others were applied while it set them", async () => {
     const { apply, schedules, store, queues, policyOf } = aStore();
     await apply([sync("a")]);
-    const { setSchedule } = queues;
     queues.schedules.clear();
     let late = true;
     const slow = {
       ...queues,
-      setSchedule: async (schedule: Parameters<typeof setSchedule>[0]) => {
+      setSchedule: async (schedule: QueueSchedule) => {
         if (late) {
           late = false;
           await apply([sync("a", { schedule: { cron: "9 9 * * *" } })]);
         }
-        await setSchedule(schedule);
+        await queues.setSchedule(schedule);
       },
     };
     await setSchedules({ store, queues: slow, policyOf });

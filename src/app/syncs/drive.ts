@@ -107,10 +107,8 @@ export async function driveSync(parts: DriveParts, name: string, signal: AbortSi
       const [tick] = state.open;
       const [after] = state.afterwards;
       if (after !== undefined && !signal.aborted) {
-        const told = (await parts.afterRun({ ...after, sync }, signal)) ?? state.told;
-        const afterwards = state.afterwards.filter(({ id }) => id !== after.id);
-        const changed = { ...state, afterwards, ...(told === undefined ? {} : { told }) };
-        await store.changeSync(name, { version: sync.version, token }, { state: changed });
+        const told = await parts.afterRun({ ...after, sync }, signal);
+        await noteDone(store, { name, token, tick: after.id, told });
         continue;
       }
       if (signal.aborted && !(parts.endsWithSignal && tick?.runId !== undefined)) signal.throwIfAborted();
@@ -126,6 +124,21 @@ export async function driveSync(parts: DriveParts, name: string, signal: AbortSi
     }
   } finally {
     await release(store, name, token);
+  }
+}
+
+/** Ticks may have come due meanwhile: what was done is not done again for that. */
+async function noteDone(
+  store: Store,
+  { name, token, tick, told }: { name: string; token: Token; tick: string; told: SyncState["told"] },
+): Promise<void> {
+  for (;;) {
+    const sync = await store.getSync(name);
+    if (sync?.claim?.token !== token) return;
+    const state = readState(sync);
+    const afterwards = state.afterwards.filter(({ id }) => id !== tick);
+    const changed = { ...state, afterwards, ...(told === undefined ? {} : { told }) };
+    if (await store.changeSync(name, { version: sync.version, token }, { state: changed })) return;
   }
 }
 

@@ -40,7 +40,7 @@ export interface SettleParts {
 }
 
 /** Rows named in the history. */
-const NAMED_ROWS = 20;
+const NAMED_ROWS = 50;
 
 /** Undefined: the tick is another process's by now, or has been settled. */
 export async function settleTick(
