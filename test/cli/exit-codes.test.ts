@@ -14,7 +14,11 @@ test.each([
   { what: "a value that is none", args: ["import", "rows.csv", "--rate", "fast"], says: "--rate" },
   { what: "an address that is none", args: ["doctor", "--base-url", ""], says: '--base-url: ""' },
   { what: "no file", args: ["import"], says: "traceload import --help" },
-  { what: "a worker on the embedded store", args: ["worker"], says: "--store redis://" },
+  {
+    what: "a worker without syncs on the embedded store",
+    args: ["worker", "--syncs", "off"],
+    says: "--store redis://",
+  },
   { what: "--detach on the embedded store", args: ["import", "rows.csv", "--detach"], says: "--detach" },
 ])(
   "$what is wrong usage: exit 64, and standard error says what to type",

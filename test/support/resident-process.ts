@@ -20,6 +20,8 @@ async function answer({ args, cwd, env }: ResidentRequest): Promise<void> {
   const stdout = textStream();
   const stderr = textStream();
   const streams = { stdout: stdout.stream, stderr: stderr.stream };
+  // What the parser of the command line says of itself: help, version.
+  console.log = (text: string) => stdout.stream.write(`${text}\n`);
   // No signal reaches a single command here, and none leaves by itself.
   const host = { ...streams, on: () => host, exit: (code: number) => process.exit(code) };
   const code = await command.run({
