@@ -20,7 +20,8 @@ const LOG_LEFT_BYTES = 1_150_000;
 
 describe.skipIf(!possible)("a full disk", () => {
   test("under the embedded store: it waits for room, no confirmation is lost, and goes on", async () => {
-    const rows = 400;
+    // More than there is room for in the files that the store has by then.
+    const rows = 1_500;
     const stage = await openStage({ name: "disk-full", rows, sandbox: LATENCY });
     const disk = await diskOf(stage, 100);
     const importing = stage.startImport(`--store=pglite:${disk.directory}/store`);

@@ -18,7 +18,6 @@ describe("column names", () => {
     ["trace.id", "span.id"],
     ["trace-id", "@span.id"],
     ["context.trace_id", "context.span_id"],
-    ["trace.trace_id", "trace.span_id"],
     ["attributes.trace_id", "attributes.span_id"],
     ["otelTraceID", "otelSpanID"],
     ["dd.trace_id", "dd.span_id"],
