@@ -40,7 +40,7 @@ describe(`everything killed ${KILLS} times in an import of ${ROWS} rows, the sam
     TIMEOUT_MS,
   );
 
-  // What the others show in small, on a server too, postgres-killed shows for this one.
+  // What the others show in small, on a server too, store-killed shows for this one.
   test.skipIf(postgres === undefined || !FULL)(
     "on Postgres, with a worker, and Postgres itself killed too: each row is added once, or called unknown",
     async () => {
