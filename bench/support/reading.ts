@@ -1,25 +1,12 @@
 /** Reads a file to rows, without keys and without a store, as the producer does; and measures what takes turns. */
-import type { SourceOptions } from "../../src/core/source.ts";
 import { openSources } from "../../src/sources/open.ts";
+import { DEFAULT_OPTIONS } from "../../test/support/source-reading.ts";
 import { median, round } from "./figures.ts";
 import { say } from "./scene.ts";
 
-const OPTIONS: SourceOptions = {
-  format: "auto",
-  traceColumn: undefined,
-  spanColumn: undefined,
-  groupColumn: undefined,
-  unit: "auto",
-  rootOnly: false,
-  padIds: false,
-  datasetGroupId: 42,
-  skip: 0,
-  limit: undefined,
-};
-
 /** Answers the number of valid rows. */
 export async function readRows(file: string): Promise<number> {
-  const sources = await openSources([file], OPTIONS, { stdin: process.stdin });
+  const sources = await openSources([file], DEFAULT_OPTIONS, { stdin: process.stdin });
   let rows = 0;
   for await (const batch of sources.rows(new AbortController().signal)) {
     for (const row of batch) if (row.invalid === undefined) rows += 1;

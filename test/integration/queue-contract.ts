@@ -1,6 +1,9 @@
 /** What the queue port promises, whatever it runs on. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { JobVerdict, Queues, RowJob, WorkOptions } from "../../src/core/queue.ts";
 import { ROWS_PER_JOB } from "../../src/queue/row-job.ts";
 
@@ -15,6 +18,9 @@ export interface QueueUnderTest {
 const OPTIONS: WorkOptions = { concurrency: 4, lockMs: 30_000, stalledCheckMs: 30_000 };
 const DONE: JobVerdict = { kind: "done" };
 const WITHIN = { timeout: 10_000, interval: 20 };
+/** Of a process that has to start first. */
+const WITHIN_A_START = { timeout: 15_000, interval: 20 };
+const HOLDER = fileURLToPath(new URL("../support/queue-holder.ts", import.meta.url));
 
 export function rowJobs(count: number, generation = 0): RowJob[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -24,6 +30,31 @@ export function rowJobs(count: number, generation = 0): RowJob[] {
     spanId: index % 2 === 0 ? undefined : `span-${index + 1}`,
     generation,
   }));
+}
+
+/** Jobs of a worker that is killed are run by another one. `url` and `prefix` lead that worker's process to the queues. */
+export async function expectTakenOver(queues: Queues, { url, prefix }: { url: string; prefix: string }) {
+  const queue = queues.runQueue("killed");
+  await queue.enqueue(rowJobs(4));
+  const child = fork(HOLDER, [url, prefix, "killed"], { stdio: "inherit" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await vi.waitFor(async () => expect(await queue.backlog()).toBe(0), WITHIN_A_START);
+  const seen: number[] = [];
+  const worker = await queues.workOn(
+    "killed",
+    async ({ row }) => {
+      seen.push(row);
+      return DONE;
+    },
+    { concurrency: 4, lockMs: 500, stalledCheckMs: 200 },
+  );
+  expect(seen).toEqual([]);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set([1, 2, 3, 4])), WITHIN_A_START);
+  await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN_A_START);
+  await worker.close();
+  await queue.remove();
 }
 
 export function queueContract(name: string, start: () => Promise<QueueUnderTest>): void {

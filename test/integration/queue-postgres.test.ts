@@ -1,18 +1,14 @@
 /** The queue keeps its promises on a Postgres server, workers that are killed and a server that is away included. */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { createPostgresBackend, Queue, type PgPool } from "bullmq";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openQueues, type QueueConnection } from "../../src/queue/bullmq-queues.ts";
 import { openPostgres } from "../../src/store/postgres/open.ts";
 import { findPostgres, type PostgresServer } from "../support/postgres-server.ts";
-import { queueContract, rowJobs } from "./queue-contract.ts";
+import { expectTakenOver, queueContract, rowJobs } from "./queue-contract.ts";
 
 const postgres = await findPostgres("the queue on Postgres", { restartable: true });
 const WITHIN = { timeout: 15_000, interval: 20 };
-const CHILD = fileURLToPath(new URL("../support/queue-holder.ts", import.meta.url));
 const PREFIX = "contract-";
 const NOBODY = () => undefined;
 
@@ -105,27 +101,7 @@ if (postgres === undefined) {
   test("jobs of a worker that was killed are run again by another, soon after their locks have run out", async () => {
     const { connection, opened } = await connect(server.url);
     const queues = openQueues({ nowMs: Date.now, connection, onFault: NOBODY });
-    const queue = queues.runQueue("killed");
-    await queue.enqueue(rowJobs(4));
-    const child = fork(CHILD, [server.url, PREFIX, "killed"], { stdio: "inherit" });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    await vi.waitFor(async () => expect(await queue.backlog()).toBe(0), WITHIN);
-    const seen: number[] = [];
-    const worker = await queues.workOn(
-      "killed",
-      async ({ row }) => {
-        seen.push(row);
-        return { kind: "done" };
-      },
-      { concurrency: 4, lockMs: 500, stalledCheckMs: 200 },
-    );
-    expect(seen).toEqual([]);
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set([1, 2, 3, 4])), WITHIN);
-    await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-    await worker.close();
-    await queue.remove();
+    await expectTakenOver(queues, { url: server.url, prefix: PREFIX });
     await queues.close();
     await opened.close();
   });
