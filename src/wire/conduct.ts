@@ -5,21 +5,16 @@
 import type { LoadedSettings } from "../../config/load.ts";
 import { parseRunOptions } from "../app/run-options.ts";
 import { refuseSecond } from "../app/forced-rows.ts";
+import type { RunEnd } from "../app/import-run.ts";
 import type { RerunSelection, RerunStatus } from "../app/reading-options.ts";
 import { TraceloadError } from "../core/errors.ts";
 import type { OpenedSources, SourceOptions } from "../core/source.ts";
 import type { Run } from "../core/store.ts";
-import {
-  newRerun,
-  newRun,
-  type Progress,
-  type RunEnd,
-  runIdOf,
-  type Target,
-  type Workplace,
-} from "../wire.ts";
 import { earlierRun, requireOrigin } from "./carry-on.ts";
+import { newRerun, newRun, runIdOf } from "./new-run.ts";
 import { countSelected, findParent } from "./rerun.ts";
+import type { Target } from "./target.ts";
+import type { Progress, Workplace } from "./workplace.ts";
 
 export interface Conducting {
   loaded: LoadedSettings;

@@ -5,7 +5,7 @@ import { makeRateGate } from "../app/rate-gate.ts";
 import { makeRemoteCheck, type RemoteCheck } from "../app/remote-check.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";
-import type { Target } from "../wire.ts";
+import type { Target } from "./target.ts";
 
 /** Questions under way at once: enough for the usual rates, and gentle without one. */
 const CONCURRENCY = 4;
