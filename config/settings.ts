@@ -311,6 +311,11 @@ export const SETTINGS = {
   syncs: setting("serving", oneOf("on", "off"), "whether a worker runs the store's syncs: on or off", {
     default: "on",
   }),
+  syncReportDir: setting(
+    "serving",
+    text,
+    "where a worker leaves the reports of its syncs' runs; without it, nowhere",
+  ),
   highWater: setting("serving", wholeNumber(1), "rows waiting in the queue, at most", {
     default: "10000",
     hidden: true,

@@ -2,37 +2,54 @@
  * Whether a run's end calls for a notice. Pure. What counts is what people were last told: a sync that fails every night
  * is told of once, and once when it is well again.
  */
-import type { NoticeKind, NoticeState, NotifyPolicy, RowAllowance } from "../core/notices.ts";
+import type { NoticeKind, NoticeStanding, NoticeState, NotifyPolicy, RowAllowance } from "../core/notices.ts";
 import { rowsRead, type RunState, type StatusCounts } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import { rows } from "./verify-words.ts";
 
-/** How a run went, as far as notices go; or that it could not come about, with the fault's code. */
+/** How a tick ended, as far as notices go. */
 export type NoticeSubject =
-  { kind: "run"; run: Pick<Run, "state" | "counts" | "halt" | "verdicts"> } | { kind: "fault"; code: string };
+  | {
+      kind: "run";
+      run: Pick<Run, "state" | "counts" | "halt" | "verdicts">;
+      /** Rejected rows of it that may be there soon: their traces are not visible yet, and their grace lasts. */
+      pending?: number;
+      /** Rows of earlier runs that failed, and are to be tried again. */
+      carried?: number;
+    }
+  /** No run came about: the fault's code. */
+  | { kind: "fault"; code: string }
+  /** There was nothing to read. */
+  | { kind: "empty"; carried?: number };
 
 export interface NoticeDecision {
   /** Undefined: nothing is to be said. */
   notice: { kind: NoticeKind; before: NoticeState; now: NoticeState; reasons: string[] } | undefined;
-  /** What people know when the notice is delivered, or none is due. */
-  state: NoticeState;
+  /** What is to be kept when the notice is delivered, or none is due. */
+  standing: NoticeStanding;
 }
 
 /** `previous` undefined: nothing was ever told. */
 export function decideNotice(
-  previous: NoticeState | undefined,
+  previous: NoticeStanding = { state: "good" },
   subject: NoticeSubject,
   policy: NotifyPolicy,
 ): NoticeDecision {
-  const before = previous ?? "good";
-  const { now, reasons } = judge(subject, policy);
+  const before = previous.state;
+  const { now, reasons } = judge(previous, subject, policy);
   const always = policy.on.includes("always");
   // Nothing can be said of a run that a person stopped, or that goes on; nor of a state that nobody wants to hear of.
   const isSilent = now === undefined || (now === "unknown" && !always && !policy.on.includes("unknown"));
-  if (isSilent) return { notice: undefined, state: before };
+  if (isSilent) return { notice: undefined, standing: previous };
   const kind = kindOf(before, now);
-  const isWanted = always || (before !== now && policy.on.some((on) => on === kind));
-  return { notice: isWanted ? { kind, before, now, reasons } : undefined, state: now };
+  const isOverdue = previous.undelivered?.kind !== undefined;
+  const isWanted = always || ((before !== now || isOverdue) && policy.on.some((on) => on === kind));
+  if (isOverdue) reasons.push("an earlier notice could not be delivered");
+  const isOverWhenRead = now !== "good" && isFaultAlone(previous, subject);
+  return {
+    notice: isWanted ? { kind, before, now, reasons } : undefined,
+    standing: { state: now, ...(isOverWhenRead ? { isOverWhenRead } : {}) },
+  };
 }
 
 function kindOf(before: NoticeState, now: NoticeState): NoticeKind {
@@ -48,20 +65,48 @@ function kindOf(before: NoticeState, now: NoticeState): NoticeKind {
   }
 }
 
+function isFaultAlone({ state, isOverWhenRead = false }: NoticeStanding, { kind }: NoticeSubject): boolean {
+  return kind === "fault" ? state === "good" || isOverWhenRead : kind === "empty" && isOverWhenRead;
+}
+
 interface Judgement {
   now: NoticeState | undefined;
   reasons: string[];
 }
 
-function judge(subject: NoticeSubject, policy: NotifyPolicy): Judgement {
-  if (subject.kind === "fault") return { now: "failing", reasons: [`no run came about: ${subject.code}`] };
-  const { state, counts, halt, verdicts } = subject.run;
+function judge(previous: NoticeStanding, subject: NoticeSubject, policy: NotifyPolicy): Judgement {
+  switch (subject.kind) {
+    case "fault":
+      return { now: "failing", reasons: [`no run came about: ${subject.code}`] };
+    case "run":
+      return judgeRun(previous, subject, policy);
+    case "empty": {
+      const { carried = 0 } = subject;
+      const isOver = previous.isOverWhenRead === true && !isMore(carried, 0, policy.failed);
+      if (previous.state === "good" || isOver) return { now: "good", reasons: ["there was nothing to add"] };
+      // Rows that did not make it are not there because no others came.
+      return {
+        now: previous.state,
+        reasons: ["there was nothing to add, and what went wrong before has not gone well since"],
+      };
+    }
+    default:
+      return subject satisfies never;
+  }
+}
+
+function judgeRun(
+  previous: NoticeStanding,
+  { run, pending = 0, carried = 0 }: Extract<NoticeSubject, { kind: "run" }>,
+  policy: NotifyPolicy,
+): Judgement {
+  const { state, counts, halt, verdicts } = run;
   if (state === "stopped") {
     return { now: "failing", reasons: [`the run was stopped: ${halt?.code ?? "stopped"}`] };
   }
   if (!isFinished(state)) return { now: undefined, reasons: [] };
   const read = rowsRead(counts);
-  const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
+  const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed - pending;
   const failures: string[] = [];
   if (isMore(lost, read, policy.failed)) failures.push(`${rows(lost)} of ${read} did not make it`);
   for (const { datasetGroupId, publication } of verdicts) {
@@ -73,7 +118,14 @@ function judge(subject: NoticeSubject, policy: NotifyPolicy): Judgement {
     : [];
   if (failures.length > 0) return { now: "failing", reasons: [...failures, ...unknowns] };
   if (unknowns.length > 0) return { now: "unknown", reasons: unknowns };
-  return { now: "good", reasons: [wellDone(counts, read)] };
+  const good = wellDone(counts, read);
+  if (previous.state !== "good" && isMore(carried, read, policy.failed)) {
+    return {
+      now: previous.state,
+      reasons: [`${good}; of earlier runs ${rows(carried)} are to be tried again`],
+    };
+  }
+  return { now: "good", reasons: [good] };
 }
 
 function isFinished(state: RunState): boolean {
@@ -81,11 +133,10 @@ function isFinished(state: RunState): boolean {
 }
 
 function isMore(count: number, read: number, allowed: RowAllowance): boolean {
-  if (allowed.percent !== undefined) return read > 0 && (count * 100) / read > allowed.percent;
+  if (allowed.percent !== undefined) return count > 0 && count * 100 > allowed.percent * read;
   return count > (allowed.rows ?? 0);
 }
 
 function wellDone({ added, duplicate }: StatusCounts, read: number): string {
-  if (read === 0) return "there was nothing to add";
   return `${added} of ${rows(read)} added${duplicate === 0 ? "" : `, ${duplicate} were there before`}`;
 }

@@ -5,11 +5,12 @@ import type {
   Notice,
   NoticeChannel,
   NoticeDelivery,
+  NoticeKind,
   NoticeRun,
-  NoticeState,
+  NoticeStanding,
   NotifyPolicy,
 } from "../core/notices.ts";
-import { rowsRead, zeroCounts } from "../core/status.ts";
+import { rowsRead } from "../core/status.ts";
 import type { Run, Store } from "../core/store.ts";
 import { decideNotice, type NoticeSubject } from "./notice-decision.ts";
 
@@ -27,17 +28,23 @@ export interface NotifyRequest {
   id: string;
   /** The sync's name: what the notice is about. */
   subject: string;
-  /** The `state` that was answered the last time; undefined: never yet. */
-  previous: NoticeState | undefined;
+  /** The `standing` that was answered the last time; undefined: never yet. */
+  previous: NoticeStanding | undefined;
   /** The run that ended; or for which fault of the catalogue none came about; or that there was nothing to read. */
-  end: { run: Run } | { fault: ErrorCode } | { empty: true };
+  end:
+    | { run: Run; pending?: number; carried?: number }
+    | { fault: ErrorCode }
+    | { empty: true; carried?: number };
 }
 
 export interface Notified {
-  /** To be kept, and handed in the next time. A notice that could not be delivered leaves it as it was. */
-  state: NoticeState | undefined;
+  /** To be kept, and handed in the next time: a notice that could not be delivered is due again then. */
+  standing: NoticeStanding;
   /** `none`: nothing was to be said. `failed`: it could not be delivered, for this reason. */
-  delivery: { kind: "none" | "delivered" } | { kind: "failed"; reason: string };
+  delivery:
+    | { kind: "none" }
+    | { kind: "delivered"; notice: NoticeKind }
+    | { kind: "failed"; notice: NoticeKind; reason: string };
 }
 
 export interface Notifier {
@@ -70,27 +77,33 @@ export function makeNotifier({ store, channel, policy, clock, random }: Notifier
   return {
     notify: async ({ id, subject, previous, end }, signal) => {
       const judged = judgedAs(end);
-      const { notice, state } = decideNotice(previous, judged, policy);
-      if (notice === undefined) return { state, delivery: { kind: "none" } };
+      const { notice, standing } = decideNotice(previous, judged, policy);
+      if (notice === undefined) return { standing, delivery: { kind: "none" } };
       const run = "run" in end ? await noticeRun(store, end.run) : undefined;
       const at = ("run" in end ? end.run.finishedAt : undefined) ?? clock.wallMs();
-      const delivery = await deliver({ id, at, subject, run, ...notice }, signal).catch(
+      const next = [
+        run === undefined ? `traceload sync history ${subject}` : `traceload report ${run.runId}`,
+      ];
+      const delivery = await deliver({ id, at, subject, run, next, ...notice }, signal).catch(
         (error: unknown): NoticeDelivery => {
           if (!signal.aborted) throw error;
           return { kind: "refused", reason: "told to stop before it was delivered" };
         },
       );
-      if (delivery.kind === "delivered") return { state, delivery: { kind: "delivered" } };
-      return { state: previous, delivery: { kind: "failed", reason: delivery.reason } };
+      const { kind } = notice;
+      if (delivery.kind === "delivered") return { standing, delivery: { kind: "delivered", notice: kind } };
+      const { reason } = delivery;
+      const undelivered = { kind, at: clock.wallMs(), reason };
+      // People still take it for failing: that it is well again is due as long as that holds.
+      const untold = kind === "recovery" ? { state: notice.before, isOverWhenRead: true } : standing;
+      return { standing: { ...untold, undelivered }, delivery: { kind: "failed", notice: kind, reason } };
     },
   };
 }
 
 function judgedAs(end: NotifyRequest["end"]): NoticeSubject {
-  if ("run" in end) return { kind: "run", run: end.run };
-  if ("fault" in end) return { kind: "fault", code: end.fault };
-  const run = { state: "finished" as const, counts: zeroCounts(), halt: undefined, verdicts: [] };
-  return { kind: "run", run };
+  if ("run" in end) return { kind: "run", ...end };
+  return "fault" in end ? { kind: "fault", code: end.fault } : { kind: "empty", ...end };
 }
 
 /** Of a run what may leave the house. Rows that could not be read are counted only: their cells may hold anything. */

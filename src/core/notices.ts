@@ -18,11 +18,29 @@ export interface NotifyPolicy {
   unknown: RowAllowance;
 }
 
-/** How things stood when a notice last said so. A sync that nobody was told of is `good`. */
+/** How things stand, as far as notices go. A sync that nobody was told of is `good`. */
 export const NOTICE_STATES = ["good", "failing", "unknown"] as const;
 export type NoticeState = (typeof NOTICE_STATES)[number];
 
-export type NoticeKind = "failure" | "recovery" | "unknown" | "success";
+export const NOTICE_KINDS = ["failure", "recovery", "unknown", "success"] as const;
+export type NoticeKind = (typeof NOTICE_KINDS)[number];
+
+/** What is kept between two runs of what a receiver of notices knows. */
+export interface NoticeStanding {
+  state: NoticeState;
+  /** What was wrong is over as soon as the source can be read, though it hold nothing. */
+  isOverWhenRead?: boolean | undefined;
+  /** The last notice was not delivered, or (without `kind`) one could not be: it is due again. */
+  undelivered?: UndeliveredNotice | undefined;
+}
+
+export interface UndeliveredNotice {
+  kind?: NoticeKind | undefined;
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** Holds no secret. */
+  reason: string;
+}
 
 /** One notice, as it is sent. It holds nothing of a trace but its ID, and no text that the server or a file wrote. */
 export interface Notice {
@@ -39,6 +57,8 @@ export interface Notice {
   reasons: readonly string[];
   /** `undefined`: no run came about. */
   run: NoticeRun | undefined;
+  /** What a person would type now. */
+  next: readonly string[];
 }
 
 export interface NoticeRun {

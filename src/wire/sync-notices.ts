@@ -1,4 +1,4 @@
-/** Tells a sync's webhooks how its ticks went: each what it was told before is remembered with the sync. */
+/** Tells a sync's webhooks how its ticks went: each what it knows is remembered with the sync. */
 import { createHash } from "node:crypto";
 import type { Environment } from "../../config/load.ts";
 import { resolveAll } from "../../config/references.ts";
@@ -6,36 +6,37 @@ import { readStoredSync } from "../../config/sync-file.ts";
 import type { ParsedSync } from "../../config/sync-schema.ts";
 import { errorLimit } from "../../config/units.ts";
 import type { NotifyRequest } from "../app/notify.ts";
-import type { EndedTick } from "../app/syncs/drive.ts";
-import { readState } from "../app/syncs/state.ts";
+import { isPending } from "../app/syncs/carry.ts";
+import type { EndedTick, TickNotices } from "../app/syncs/drive.ts";
+import { readCarried, readState } from "../app/syncs/state.ts";
 import { ERROR_CODES, type ErrorCode, TraceloadError } from "../core/errors.ts";
-import type { NoticeState } from "../core/notices.ts";
+import type { NoticeChannel } from "../core/notices.ts";
 import type { Store } from "../core/store.ts";
-import { openNotifier } from "./notifier.ts";
+import { makeNotifierOf, openChannel } from "./notifier.ts";
 
 export interface SyncNoticesParts {
-  store: Pick<Store, "readRows" | "getRun">;
+  store: Pick<Store, "readRows" | "getRun" | "readCarried">;
   environment: Environment;
-  onFault: (error: unknown) => void;
 }
 
 type Webhook = ParsedSync["notify"][number];
 
 /**
- * Answers what each webhook has been told by now, to be kept; undefined: nothing is to be. What cannot be delivered is
- * a fault that ends nothing, and due again after the next tick. Rejects only for what the store does.
+ * Answers what each webhook knows by now, to be kept; undefined: nothing is to be. What cannot be delivered is due again
+ * after the next tick. Rejects for what the store does, and when told to stop before all are delivered.
  */
 export async function tellOfTick(
-  { store, environment, onFault }: SyncNoticesParts,
-  { id, record, sync }: EndedTick,
+  { store, environment }: SyncNoticesParts,
+  ended: EndedTick,
   signal: AbortSignal,
-): Promise<Record<string, NoticeState> | undefined> {
+): Promise<TickNotices | undefined> {
+  const { id, sync } = ended;
   const webhooks = readStoredSync(sync.name, sync.text).notify;
-  const end = webhooks.length === 0 ? undefined : await endOf(store, record);
+  const end = webhooks.length === 0 ? undefined : await endOf(store, ended);
   if (end === undefined) return undefined;
   const before = readState(sync).told ?? {};
   // Only those that there are now.
-  const told: Record<string, NoticeState> = {};
+  const { told, notices }: TickNotices = { told: {}, notices: [] };
   for (const webhook of webhooks) {
     // As it stands in the file: what it holds of the environment is not written anywhere.
     const key = createHash("sha256").update(webhook.url).digest("hex").slice(0, 16);
@@ -44,52 +45,87 @@ export async function tellOfTick(
       .digest("hex")
       .slice(0, 32);
     const request = { id: `msg_${noticeId}`, subject: sync.name, previous: before[key], end };
+    const { channel, fault } = channelOf(webhook, environment);
     try {
-      const notifier = openNotifier(settingsOf(webhook, environment), { store, environment });
-      try {
-        const { state, delivery } = await notifier.notify(request, signal);
-        if (state !== undefined) told[key] = state;
-        if (delivery.kind === "failed") onFault(undelivered(sync.name, delivery.reason));
-      } finally {
-        await notifier.close();
-      }
-    } catch (error) {
-      if (!(error instanceof TraceloadError) || error.code !== "config_invalid") throw error;
-      onFault(undelivered(sync.name, error.message));
-      if (before[key] !== undefined) told[key] = before[key];
+      const notifier = makeNotifierOf({ store, channel, policy: policyOf(webhook) });
+      const { standing, delivery } = await notifier.notify(request, signal);
+      if (delivery.kind === "failed") signal.throwIfAborted();
+      told[key] = standing;
+      if (fault !== undefined) standing.undelivered ??= { at: Date.now(), reason: fault };
+      if (delivery.kind === "none") continue;
+      const undelivered = delivery.kind === "failed" ? { undelivered: delivery.reason } : {};
+      notices.push({ kind: delivery.notice, ...undelivered });
+    } finally {
+      await channel.close();
     }
   }
-  return told;
+  return { told, notices };
 }
 
 /** Undefined: of a tick whose run is not there any more, or that did not end, nothing is said. */
 async function endOf(
-  store: Pick<Store, "getRun">,
-  { result, runId, error }: EndedTick["record"],
+  store: Pick<Store, "getRun" | "readCarried">,
+  { sync, record: { result, runId, error } }: EndedTick,
 ): Promise<NotifyRequest["end"] | undefined> {
-  if (result === "empty") return { empty: true };
   if (result === "failed") return { fault: isErrorCode(error?.code) ? error.code : "bug" };
+  const { rows } = readCarried(sync.name, await store.readCarried(sync.name));
+  const [pending, failed] = [rows.filter(isPending), rows.filter((row) => !isPending(row))];
+  if (result === "empty") return { empty: true, carried: failed.length };
   const run = runId === undefined ? undefined : await store.getRun(runId);
-  return run === undefined ? undefined : { run };
+  if (run === undefined) return undefined;
+  return {
+    run,
+    pending: pending.filter((row) => row.runId === runId).length,
+    carried: failed.filter((row) => row.runId !== runId).length,
+  };
 }
 
 function isErrorCode(code: string | undefined): code is ErrorCode {
   return code !== undefined && Object.hasOwn(ERROR_CODES, code);
 }
 
-/** Throws `config_invalid` when a variable that it names is missing here. */
-function settingsOf(webhook: Webhook, environment: Environment): Parameters<typeof openNotifier>[0] {
-  const { value, missing } = resolveAll({ url: webhook.url, secret: webhook.secret }, environment);
-  const [first] = missing;
-  if (first !== undefined) {
-    throw new TraceloadError("config_invalid", `${first} is not set in this environment`);
+/** `fault`: why nothing can be sent, whether something is due or not. */
+function channelOf(
+  webhook: Webhook,
+  environment: Environment,
+): { channel: NoticeChannel; fault: string | undefined } {
+  try {
+    return { channel: openChannel(addressOf(webhook, environment), environment), fault: undefined };
+  } catch (error) {
+    if (!(error instanceof TraceloadError) || error.code !== "config_invalid") throw error;
+    const reason = error.message;
+    const channel = {
+      send: async () => ({ kind: "refused" as const, reason }),
+      close: async () => undefined,
+    };
+    return { channel, fault: reason };
   }
-  const { url, secret } = value as Pick<Webhook, "url" | "secret">;
-  const { on, threshold } = webhook;
-  const allowed = threshold === undefined ? undefined : errorLimit.parse(String(threshold));
-  return { url, secret, on, failed: allowed, unknown: allowed };
 }
 
-function undelivered(sync: string, reason: string): TraceloadError {
-  return new TraceloadError("config_invalid", `sync ${sync}: a notice could not be delivered: ${reason}`);
+/** Throws `config_invalid` when a variable that it names is missing here. */
+function addressOf({ url, secret }: Webhook, environment: Environment): Pick<Webhook, "url" | "secret"> {
+  const { value, missing } = resolveAll({ url, secret }, environment);
+  const [first] = missing;
+  if (first !== undefined) {
+    throw new TraceloadError("config_invalid", `${first} is not set in the worker's environment`);
+  }
+  return value as Pick<Webhook, "url" | "secret">;
+}
+
+function policyOf({ on, threshold }: Webhook): Parameters<typeof makeNotifierOf>[0]["policy"] {
+  const allowed = threshold === undefined ? undefined : errorLimit.parse(String(threshold));
+  return { on, failed: allowed, unknown: allowed };
+}
+
+/** For the log: what was told now, and what could not be. */
+export function noticesInWords({ told, notices }: TickNotices): string[] {
+  const unsendable = Object.values(told).flatMap(({ undelivered }) =>
+    undelivered === undefined || undelivered.kind !== undefined
+      ? []
+      : `notices cannot be sent: ${undelivered.reason}`,
+  );
+  const sent = notices.map(({ kind, undelivered }) =>
+    undelivered === undefined ? `${kind} told` : `${kind} not told: ${undelivered}`,
+  );
+  return [...sent, ...unsendable];
 }

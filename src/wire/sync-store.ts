@@ -9,7 +9,8 @@ import { readTickRecord, type TickRecord } from "../app/syncs/state.ts";
 import { type SyncView, viewSyncs } from "../app/syncs/view.ts";
 import { readStoreTime } from "../app/store-time.ts";
 import { systemClock } from "../core/clock.ts";
-import type { StoredSync, SyncDefinition } from "../core/syncs.ts";
+import type { Store } from "../core/store.ts";
+import type { StoredSync, SyncDefinition, SyncPolicy } from "../core/syncs.ts";
 import { openQueues } from "../queue/bullmq-queues.ts";
 import { targetOrigin } from "./origin.ts";
 import { openStore } from "./stores.ts";
@@ -32,6 +33,15 @@ export interface SyncStore {
   close(): Promise<void>;
 }
 
+/** The syncs of a store that is open, as people look at them. */
+export async function viewStoredSyncs(store: Pick<Store, "listSyncs">, nowMs: number): Promise<SyncView[]> {
+  return viewSyncs(await store.listSyncs(), { policyOf, nowMs });
+}
+
+function policyOf(sync: StoredSync): SyncPolicy {
+  return readStoredSync(sync.name, sync.text).policy;
+}
+
 export async function openSyncStore(
   settings: Settings,
   onFault: (error: unknown) => void,
@@ -41,12 +51,11 @@ export async function openSyncStore(
   const storeTime = await readStoreTime(store, systemClock);
   const nowMs = () => Math.floor(storeTime());
   const queues = openQueues({ connection: connection.queue, onFault, nowMs });
-  const policyOf = (sync: StoredSync) => readStoredSync(sync.name, sync.text).policy;
   const account: AccountParts = { store, nowMs, policyOf };
   const schedule = () => setSchedules({ store, queues, policyOf });
   return {
     name: store.facts.name,
-    list: async () => viewSyncs(await store.listSyncs(), { policyOf, nowMs: nowMs() }),
+    list: () => viewStoredSyncs(store, nowMs()),
     history: async (sync, limit) => {
       if ((await store.getSync(sync)) === undefined) throw syncNotFound(sync);
       const ticks = await store.readTicks(sync, { limit });

@@ -32,7 +32,7 @@ import { markFiles } from "../sources/content-marks.ts";
 import { openSources } from "../sources/open.ts";
 import { importOptions, remoteParts } from "./remote-sources.ts";
 import { copyFile, forgetSpool } from "./state-directory.ts";
-import { tellOfTick } from "./sync-notices.ts";
+import { noticesInWords, tellOfTick } from "./sync-notices.ts";
 import { makeTokenMint } from "./token-mint.ts";
 
 export interface SyncDeskParts extends ImportParts {
@@ -47,6 +47,8 @@ export interface SyncDeskParts extends ImportParts {
   sourceOptions(settings: Settings): SourceOptions;
   onProgress: (run: Run, waitingMs?: number) => void;
   onChange: DriveParts["onChange"];
+  /** What else is done with a run that has ended; what it throws ends nothing. */
+  onEnded?: ((run: Run) => Promise<void>) | undefined;
 }
 
 export interface SyncDesk {
@@ -86,8 +88,16 @@ export function makeSyncDesk(parts: SyncDeskParts): SyncDesk {
       }
     },
     windDown: (runId, signal) => windDown({ store, queues, clock, onFault }, runId, signal),
-    afterRun: (ended, stopped) =>
-      tellOfTick({ store, environment: parts.environment, onFault }, ended, stopped),
+    afterRun: async (ended, stopped) => {
+      const { runId } = ended.record;
+      const run = runId === undefined ? undefined : await store.getRun(runId);
+      if (run !== undefined) await parts.onEnded?.(run).catch(onFault);
+      const done = await tellOfTick({ store, environment: parts.environment }, ended, stopped);
+      for (const became of done === undefined ? [] : noticesInWords(done)) {
+        parts.onChange({ sync: ended.sync.name, tick: ended.id, runId: undefined, became });
+      }
+      return done;
+    },
     endsWithSignal,
     onChange: parts.onChange,
   });

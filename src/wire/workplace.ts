@@ -84,7 +84,7 @@ export interface Workplace {
   ): Promise<void>;
   /** What runs syncs here; their secrets come from this environment. */
   syncDesk(
-    options: Pick<SyncDeskParts, "environment" | "onChange">,
+    options: Pick<SyncDeskParts, "environment" | "onChange" | "onEnded">,
     onProgress: (progress: Progress) => void,
   ): SyncDesk;
   close(): Promise<void>;

@@ -1,70 +1,38 @@
 /** Webhooks on a real server: signed as the guide's own snippet checks it, limited in time, and silent in between. */
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import type { TraceloadError } from "../../src/core/errors.ts";
-import type { Notice, NoticeState } from "../../src/core/notices.ts";
+import type { Notice, NoticeStanding } from "../../src/core/notices.ts";
 import { zeroCounts, type StatusCounts } from "../../src/core/status.ts";
 import type { Run } from "../../src/core/store.ts";
 import { noticePayload } from "../../src/notify/payload.ts";
 import { openWebhook } from "../../src/notify/webhook.ts";
-import type { EndedTick } from "../../src/app/syncs/drive.ts";
-import { tellOfTick } from "../../src/wire/sync-notices.ts";
-import { openNotifier } from "../../src/wire/notifier.ts";
+import type { EndedTick, TickNotices } from "../../src/app/syncs/drive.ts";
+import { noticesInWords, tellOfTick } from "../../src/wire/sync-notices.ts";
+import { makeNotifierOf, openChannel } from "../../src/wire/notifier.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
 import { setStage } from "../support/store-fixtures.ts";
 import { fakeClock } from "../support/fake-clock.ts";
+import { type Answer, guidesCheck, NOTICES_GUIDE, startReceiver } from "../support/webhook-receiver.ts";
 
 const SECRET = `whsec_${Buffer.from("0123456789abcdef0123456789abcdef").toString("base64")}`;
 const OTHER = `whsec_${Buffer.from("fedcba9876543210fedcba9876543210").toString("base64")}`;
-const GUIDE = new URL("../../docs/guide/notices.md", import.meta.url);
-
-interface Received {
-  path: string;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function receiver(answer: (response: ServerResponse, nth: number) => void) {
-  const received: Received[] = [];
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const { url: path = "", headers } = request;
-      received.push({ path, headers, body: Buffer.concat(chunks).toString() });
-      answer(response, received.length);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closers.push(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return { received, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hush-hush` };
+async function receiver(answer: Answer) {
+  const started = await startReceiver(answer);
+  closers.push(() => started.close());
+  return started;
 }
 
 const ends =
   (status: number, headers: Record<string, string> = {}) =>
   (response: ServerResponse) =>
     void response.writeHead(status, headers).end("thanks");
-
-type Check = (headers: IncomingHttpHeaders, body: string, secret: string, nowSeconds?: number) => boolean;
-
-/** The guide's JavaScript, run as it is printed. */
-async function snippet(): Promise<Check> {
-  const code = /```js\n([\s\S]*?)```/.exec(await readFile(GUIDE, "utf8"))?.[1] ?? "";
-  const module = (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as {
-    isFromTraceload: Check;
-  };
-  return module.isFromTraceload;
-}
 
 const NOTICE: Notice = {
   id: "msg_1",
@@ -91,6 +59,7 @@ const NOTICE: Notice = {
     traceIds: ["trace-1", "trace-2", "trace-3"],
     drafts: [{ datasetGroupId: 42, draftDatasetId: 501, verdict: "verified", versionNumber: null }],
   },
+  next: ["traceload report 20261128-020000-4f7a"],
 };
 
 function webhook(url: string, change: { secret?: string; timeoutMs?: number } = {}) {
@@ -107,19 +76,20 @@ function webhook(url: string, change: { secret?: string; timeoutMs?: number } = 
 
 test("a failure, a recovery and nothing in between arrive, each signed, under an id of its own", async () => {
   const { received, url } = await receiver(ends(204));
-  const isFromTraceload = await snippet();
+  const isFromTraceload = await guidesCheck();
   const store = createMemoryStore(fakeClock());
   const { run } = await setStage(store, { rows: 1 });
   const environment = { TRACELOAD_WEBHOOK_SECRET: SECRET };
-  const notifier = openNotifier({ url, failed: { rows: 1 } }, { store, environment });
-  closers.push(() => notifier.close());
+  const channel = openChannel({ url }, environment);
+  closers.push(() => channel.close());
+  const notifier = makeNotifierOf({ store, channel, policy: { failed: { rows: 1 } } });
 
-  let state: NoticeState | undefined;
+  let previous: NoticeStanding | undefined;
   let nights = 0;
   const nightOf = async (counts: Partial<StatusCounts>) => {
     const end: Run = { ...run, state: "finished", counts: { ...zeroCounts(), ...counts } };
-    const request = { id: `msg_${(nights += 1)}`, subject: "nightly", previous: state, end: { run: end } };
-    ({ state } = await notifier.notify(request, new AbortController().signal));
+    const request = { id: `msg_${(nights += 1)}`, subject: "nightly", previous, end: { run: end } };
+    ({ standing: previous } = await notifier.notify(request, new AbortController().signal));
   };
   await nightOf({ added: 5 });
   await nightOf({ added: 3, rejected: 2 });
@@ -143,42 +113,60 @@ test("a failure, a recovery and nothing in between arrive, each signed, under an
 test("a sync's ticks are told by its definition's webhooks, whose addresses and secrets are the environment's", async () => {
   const { received, url } = await receiver(ends(204));
   const store = createMemoryStore(fakeClock());
-  const faults: unknown[] = [];
-  const parts = { store, environment: { URL: url, SECRET }, onFault: (error: unknown) => faults.push(error) };
+  const parts = { store, environment: { URL: url, SECRET } };
   const text = { files: ["a.csv"], "dataset-group": "42", notify: [{ url: "${URL}", secret: "${SECRET}" }] };
+  await store.applySyncs({
+    revision: 0,
+    rename: [],
+    put: [{ name: "nightly", origin: "sandbox", text }],
+    remove: [],
+  });
   const stored = { name: "nightly", origin: "sandbox", text, version: 1, appliedAt: 0, claim: undefined };
-  let told: Record<string, NoticeState> | undefined;
+  let told: TickNotices["told"] | undefined;
   const tick = async (id: string, record: Partial<EndedTick["record"]>, environment = parts.environment) => {
     const sync = { ...stored, state: { cursor: 0, ...(told === undefined ? {} : { told }) } };
     const health = { state: "ok", since: 0 } as const;
     const whole = { due: 0, kind: "scheduled", became: "ran", ...record } as const;
     const ended = { id, record: whole, before: health, after: health, sync };
-    told = await tellOfTick({ ...parts, environment }, ended, new AbortController().signal);
+    const done = await tellOfTick({ ...parts, environment }, ended, new AbortController().signal);
+    ({ told } = done ?? { told });
+    return done === undefined ? [] : noticesInWords(done);
   };
   const failed = { result: "failed", error: { code: "source_not_found", message: "where it is" } } as const;
-  await tick("1", { result: "empty" });
-  await tick("2", failed, { URL: url, SECRET: "" });
-  expect(faults.splice(0)).toMatchObject([{ message: expect.stringContaining("SECRET is not set") }]);
-  await tick("3", failed);
-  await tick("3", failed);
-  await tick("4", { result: "empty" });
+  const lacksSecret = { URL: url, SECRET: "" };
+  expect(await tick("1", { result: "empty" }, lacksSecret)).toEqual([
+    "notices cannot be sent: SECRET is not set in the worker's environment",
+  ]);
+  expect(await tick("2", failed, lacksSecret)).toEqual([
+    "failure not told: SECRET is not set in the worker's environment",
+  ]);
+  expect(await tick("3", failed)).toEqual(["failure told"]);
+  expect(await tick("4", failed)).toEqual([]);
+  expect(await tick("5", { result: "empty" })).toEqual(["recovery told"]);
   expect(received.map(({ body }) => JSON.parse(body) as object)).toMatchObject([
-    { type: "traceload.failure", data: { reasons: ["no run came about: source_not_found"], run: null } },
+    {
+      type: "traceload.failure",
+      data: {
+        reasons: ["no run came about: source_not_found", "an earlier notice could not be delivered"],
+        run: null,
+        next: ["traceload sync history nightly"],
+      },
+    },
     { type: "traceload.recovery", data: { subject: "nightly", before: "failing", now: "good" } },
   ]);
-  expect([Object.values(told ?? {}), faults]).toEqual([["good"], []]);
+  expect(Object.values(told ?? {})).toEqual([{ state: "good" }]);
   expect(JSON.stringify(told)).not.toMatch(/hush|whsec|127/);
 });
 
 test("the payload is the guide's", async () => {
-  const printed = /```json\n([\s\S]*?)```/.exec(await readFile(GUIDE, "utf8"))?.[1] ?? "";
+  const printed = /```json\n([\s\S]*?)```/.exec(await readFile(NOTICES_GUIDE, "utf8"))?.[1] ?? "";
   expect(JSON.parse(noticePayload(NOTICE))).toEqual(JSON.parse(printed));
 });
 
 describe("a delivery", () => {
   test("is signed by the old secret and the new one, while there are two", async () => {
     const { received, url } = await receiver(ends(200));
-    const isFromTraceload = await snippet();
+    const isFromTraceload = await guidesCheck();
     expect(await webhook(url, { secret: `${OTHER} ${SECRET}` })()).toEqual({ kind: "delivered" });
     const { headers = {}, body = "", path } = received[0] ?? {};
     expect([isFromTraceload(headers, body, SECRET), isFromTraceload(headers, body, OTHER)]).toEqual([

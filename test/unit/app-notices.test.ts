@@ -1,8 +1,8 @@
 /** Notices: when one is due, what stays silent, and what becomes of one that cannot be delivered. */
 import { describe, expect, test } from "vitest";
 import { decideNotice, type NoticeSubject } from "../../src/app/notice-decision.ts";
-import { makeNotifier } from "../../src/app/notify.ts";
-import type { Notice, NoticeDelivery, NoticeState, NotifyPolicy } from "../../src/core/notices.ts";
+import { makeNotifier, type NotifyRequest } from "../../src/app/notify.ts";
+import type { Notice, NoticeDelivery, NoticeStanding, NotifyPolicy } from "../../src/core/notices.ts";
 import { zeroCounts, type RunState, type StatusCounts } from "../../src/core/status.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
@@ -10,9 +10,9 @@ import { REJECTED, setStage } from "../support/store-fixtures.ts";
 
 const POLICY: NotifyPolicy = { on: ["failure", "recovery", "unknown"], failed: {}, unknown: {} };
 
-function subject(counts: Partial<StatusCounts>, state: RunState = "finished"): NoticeSubject {
+function subject(counts: Partial<StatusCounts>, state: RunState = "finished") {
   return {
-    kind: "run",
+    kind: "run" as const,
     run: { state, counts: { ...zeroCounts(), ...counts }, halt: undefined, verdicts: [] },
   };
 }
@@ -22,16 +22,17 @@ const DOUBT = subject({ added: 99, unknown: 1 });
 const CANCELLED = subject({ added: 5, unprocessed: 95 }, "cancelled");
 const STOPPED = subject({ unprocessed: 5 }, "stopped");
 const NO_RUN: NoticeSubject = { kind: "fault", code: "store_unreachable" };
+const NOTHING: NoticeSubject = { kind: "empty" };
 
 /** What each of the runs, one after the other, is told of. */
 function told(
   subjects: readonly NoticeSubject[],
   policy: Partial<NotifyPolicy> = {},
 ): (string | undefined)[] {
-  let state: NoticeState | undefined;
+  let standing: NoticeStanding | undefined;
   return subjects.map((one) => {
-    const decision = decideNotice(state, one, { ...POLICY, ...policy });
-    state = decision.state;
+    const decision = decideNotice(standing, one, { ...POLICY, ...policy });
+    standing = decision.standing;
     return decision.notice?.kind;
   });
 }
@@ -69,6 +70,33 @@ describe("a notice is sent", () => {
       "recovery",
     ]);
     expect(told([BAD, GOOD, BAD], { on: ["failure"] })).toEqual(["failure", undefined, "failure"]);
+  });
+
+  test("of no recovery because nothing came, unless nothing was wrong but that nothing could be read", () => {
+    expect(told([NOTHING, BAD, NOTHING, NOTHING, GOOD])).toEqual([
+      undefined,
+      "failure",
+      undefined,
+      undefined,
+      "recovery",
+    ]);
+    expect(told([NO_RUN, NO_RUN, NOTHING, NOTHING])).toEqual(["failure", undefined, "recovery", undefined]);
+    expect(told([STOPPED, NOTHING])).toEqual(["failure", undefined]);
+    expect(told([BAD, NO_RUN, NOTHING])).toEqual(["failure", undefined, undefined]);
+    expect(told([DOUBT, NO_RUN, NOTHING])).toEqual(["unknown", "failure", undefined]);
+    expect(told([NOTHING, BAD, NOTHING], { on: ["always"] })).toEqual(["success", "failure", "failure"]);
+  });
+
+  test("of no recovery while rows of earlier runs are to be tried again, but for those that are let pass", () => {
+    const open: NoticeSubject = { ...GOOD, carried: 2 };
+    expect(told([BAD, open, GOOD])).toEqual(["failure", undefined, "recovery"]);
+    expect(told([BAD, open], { failed: { rows: 2 } })).toEqual(["failure", "recovery"]);
+    expect(told([NO_RUN, { kind: "empty", carried: 2 }])).toEqual(["failure", undefined]);
+  });
+
+  test("of no failure for rows that may be visible soon", () => {
+    expect(told([{ ...BAD, pending: 3 }])).toEqual([undefined]);
+    expect(told([{ ...BAD, pending: 2 }])).toEqual(["failure"]);
   });
 
   test("of every run with always, but for those that a person stopped", () => {
@@ -109,7 +137,7 @@ describe("a notice is sent", () => {
       at: 0,
       publication: { state: "failed", reason: "the server's words" },
     } as const;
-    const { notice } = decideNotice("good", { kind: "run", run: { ...run, verdicts: [verdict] } }, POLICY);
+    const { notice } = decideNotice(undefined, { kind: "run", run: { ...run, verdicts: [verdict] } }, POLICY);
     expect(notice?.reasons).toEqual(["the draft of dataset group 42 was not published (failed)"]);
   });
 });
@@ -141,10 +169,8 @@ async function scene(deliveries: readonly NoticeDelivery[]) {
     random: () => 1,
   });
   const stop = new AbortController();
-  const notify = (previous?: NoticeState) =>
-    clock.advanceUntil(
-      notifier.notify({ id: "msg_1", subject: "nightly", previous, end: { run } }, stop.signal),
-    );
+  const notify = (previous?: NoticeStanding, end: NotifyRequest["end"] = { run }) =>
+    clock.advanceUntil(notifier.notify({ id: "msg_1", subject: "nightly", previous, end }, stop.signal));
   return { sent, notify, stop, clock, run };
 }
 
@@ -156,20 +182,24 @@ describe("a notice that is due", () => {
   });
 
   test("says what became of the rows, and holds nothing of them but IDs and codes", async () => {
-    const { notify, sent } = await scene([]);
-    expect(await notify()).toEqual({ state: "failing", delivery: { kind: "delivered" } });
+    const { notify, sent, run } = await scene([]);
+    expect(await notify()).toEqual({
+      standing: { state: "failing" },
+      delivery: { kind: "delivered", notice: "failure" },
+    });
     expect(sent[0]?.notice).toMatchObject({
       kind: "failure",
       subject: "nightly",
       reasons: ["2 rows of 2 did not make it"],
       run: { errors: [{ code: "trace_not_found", count: 2 }], traceIds: ["trace-1", "trace-2"] },
+      next: [`traceload report ${run.runId}`],
     });
     expect(JSON.stringify(sent)).not.toContain("server knows");
   });
 
   test("is tried again under the same id, with growing pauses", async () => {
     const { notify, sent } = await scene([again(), again(5_000), again()]);
-    expect(await notify()).toMatchObject({ state: "failing", delivery: { kind: "delivered" } });
+    expect(await notify()).toMatchObject({ standing: { state: "failing" }, delivery: { kind: "delivered" } });
     expect(sent.map(({ notice, atMs }) => [notice.id, atMs])).toEqual([
       ["msg_1", 0],
       ["msg_1", 1_000],
@@ -178,19 +208,34 @@ describe("a notice that is due", () => {
     ]);
   });
 
-  test("and cannot be delivered leaves the state as it was: it is due again the next time", async () => {
+  test("and cannot be delivered is due again the next time, also when nothing came then", async () => {
     const { notify, sent, clock } = await scene(Array.from({ length: 6 }, () => again()));
-    expect(await notify("good")).toEqual({
-      state: "good",
-      delivery: { kind: "failed", reason: "host: 500" },
-    });
+    const { standing, delivery } = await notify();
+    expect([standing, delivery]).toMatchObject([
+      { state: "failing", undelivered: { kind: "failure", reason: "host: 500" } },
+      { kind: "failed", notice: "failure", reason: "host: 500" },
+    ]);
     expect([sent.length, clock.monotonicMs()]).toEqual([6, 31_000]);
-    expect(await notify("good")).toMatchObject({ state: "failing" });
+    expect(await notify(standing, { empty: true })).toEqual({
+      standing: { state: "failing" },
+      delivery: { kind: "delivered", notice: "failure" },
+    });
+    expect(sent.at(-1)?.notice.reasons).toContain("an earlier notice could not be delivered");
+  });
+
+  test("of a recovery and cannot be delivered is due as long as all goes well, or nothing comes", async () => {
+    const { notify } = await scene([{ kind: "refused", reason: "host answers 410" }]);
+    const untold = await notify({ state: "failing", isOverWhenRead: true }, { empty: true });
+    expect(untold.standing).toMatchObject({ state: "failing", undelivered: { kind: "recovery" } });
+    expect(await notify(untold.standing, { empty: true })).toEqual({
+      standing: { state: "good" },
+      delivery: { kind: "delivered", notice: "recovery" },
+    });
   });
 
   test("and is refused, or asked for too late, is given up at once", async () => {
     const refused = await scene([{ kind: "refused", reason: "host answers 410" }]);
-    expect((await refused.notify()).delivery).toEqual({ kind: "failed", reason: "host answers 410" });
+    expect((await refused.notify()).delivery).toMatchObject({ kind: "failed", reason: "host answers 410" });
     const late = await scene([again(90_000)]);
     expect((await late.notify()).delivery).toMatchObject({ kind: "failed" });
     expect([refused.sent.length, late.sent.length]).toEqual([1, 1]);
@@ -198,9 +243,9 @@ describe("a notice that is due", () => {
 
   test("is given up when the process is told to stop", async () => {
     const { notify, stop, sent } = await scene([again()]);
-    const ending = notify("unknown");
+    const ending = notify();
     stop.abort(new Error("told to stop"));
-    expect(await ending).toMatchObject({ state: "unknown", delivery: { kind: "failed" } });
+    expect(await ending).toMatchObject({ delivery: { kind: "failed" } });
     expect(sent.length).toBe(1);
   });
 });

@@ -116,6 +116,7 @@ const CASES: Record<SettingName, [good: string, parsed: unknown, bad: string[]]>
   publish: ["if-clean", "if-clean", ["yes", "sometimes"]],
   publishWait: ["5s", 5_000, ["5"]],
   syncs: ["off", "off", ["yes"]],
+  syncReportDir: ["reports", "reports", []],
   retention: ["365d", 31_536_000_000, ["30"]],
   sandboxRecord: ["record.ndjson", "record.ndjson", []],
 };

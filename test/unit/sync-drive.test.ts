@@ -1,5 +1,6 @@
 /** A sync's runs: their windows, what is carried, and a process that dies at any step. */
 import { describe, expect, it } from "vitest";
+import { readState } from "../../src/app/syncs/state.ts";
 import type { Settlement } from "../../src/core/store.ts";
 import { syncScene, type SyncScene } from "../support/sync-scene.ts";
 
@@ -79,11 +80,11 @@ describe("rows that a run leaves behind", () => {
       [0, 1],
       [0, 0],
     ]);
-    const state = (await scene.store.getSync("feedback"))?.state as {
-      afterwards: unknown[];
-      health: unknown;
-    };
-    expect(state.health).toMatchObject({ state: "ok" });
+    // That nothing came afterwards has mended nothing.
+    expect(await health(scene)).toEqual({ state: "failing", since: ran[1]?.endedAt });
+    write(scene, "good");
+    await tick(scene);
+    expect(await health(scene)).toMatchObject({ state: "ok" });
   });
 
   it("are carried while their grace lasts, however often they were not found, and then are settled", async () => {
@@ -153,6 +154,11 @@ async function played({
   write(scene, "e");
   await tick(scene, 4);
   return { scene, calls };
+}
+
+async function health({ store }: SyncScene) {
+  const sync = await store.getSync("feedback");
+  return sync && readState(sync).health;
 }
 
 async function settleUnknown({ store, added }: SyncScene): Promise<void> {

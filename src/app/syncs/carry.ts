@@ -13,6 +13,11 @@ const BATCH_ROWS = 1_000;
 /** Between two looks for a trace that is not found. */
 const LONGEST_PAUSE_MS = 30_000;
 
+/** Whether the row has not failed: its trace is not visible yet, and its grace lasts. */
+export function isPending({ code, attempts }: CarriedRow): boolean {
+  return code === NOT_FOUND && attempts === 0;
+}
+
 export interface LeftBehind {
   /** They go into the next run. */
   rows: CarriedRow[];

@@ -68,9 +68,9 @@ export interface DriveParts {
   windDown: (runId: string, signal: AbortSignal) => Promise<void>;
   /**
    * What is done when a tick has run and that is recorded: asked for again until it has resolved once. Answers what the
-   * webhooks have been told by then; undefined: as before.
+   * webhooks were told; undefined: nothing is to be noted.
    */
-  afterRun: (ended: EndedTick, signal: AbortSignal) => Promise<SyncState["told"]>;
+  afterRun: (ended: EndedTick, signal: AbortSignal) => Promise<TickNotices | undefined>;
   /** Whether a tick ends with the signal, instead of being left to the next process. */
   endsWithSignal: boolean;
   onChange: (change: { sync: string; tick: string; runId: string | undefined; became: string }) => void;
@@ -78,6 +78,13 @@ export interface DriveParts {
 
 /** A tick that has run, and the sync's health before and after it: notices are of changes. */
 export type EndedTick = SyncState["afterwards"][number] & { sync: StoredSync };
+
+export interface TickNotices {
+  /** What each webhook knows by then. */
+  told: NonNullable<SyncState["told"]>;
+  /** Notices of this tick. */
+  notices: NonNullable<TickRecord["notices"]>;
+}
 
 export type DriveEnd =
   /** All ticks that were open have run; `ends` of those that this process has run. */
@@ -107,8 +114,13 @@ export async function driveSync(parts: DriveParts, name: string, signal: AbortSi
       const [tick] = state.open;
       const [after] = state.afterwards;
       if (after !== undefined && !signal.aborted) {
-        const told = await parts.afterRun({ ...after, sync }, signal);
-        await noteDone(store, { name, token, tick: after.id, told });
+        try {
+          const done = await parts.afterRun({ ...after, sync }, signal);
+          await noteDone(store, { name, token, after, done });
+        } catch (error) {
+          // It is left to the next process, as a tick is.
+          if (!signal.aborted) throw error;
+        }
         continue;
       }
       if (signal.aborted && !(parts.endsWithSignal && tick?.runId !== undefined)) signal.throwIfAborted();
@@ -127,18 +139,30 @@ export async function driveSync(parts: DriveParts, name: string, signal: AbortSi
   }
 }
 
+interface DoneAfterwards {
+  name: string;
+  token: Token;
+  after: SyncState["afterwards"][number];
+  done: TickNotices | undefined;
+}
+
 /** Ticks may have come due meanwhile: what was done is not done again for that. */
-async function noteDone(
-  store: Store,
-  { name, token, tick, told }: { name: string; token: Token; tick: string; told: SyncState["told"] },
-): Promise<void> {
+async function noteDone(store: Store, { name, token, after, done }: DoneAfterwards): Promise<void> {
+  const { id, record: before } = after;
+  const notices = done?.notices ?? [];
+  const record: TickRecord = notices.length === 0 ? before : { ...before, notices };
   for (;;) {
     const sync = await store.getSync(name);
     if (sync?.claim?.token !== token) return;
     const state = readState(sync);
-    const afterwards = state.afterwards.filter(({ id }) => id !== tick);
-    const changed = { ...state, afterwards, ...(told === undefined ? {} : { told }) };
-    if (await store.changeSync(name, { version: sync.version, token }, { state: changed })) return;
+    const changed = {
+      ...state,
+      afterwards: state.afterwards.filter((one) => one.id !== id),
+      ...(state.last?.id === id ? { last: { ...record, id } } : {}),
+      ...(done === undefined ? {} : { told: done.told }),
+    };
+    const ticks = notices.length === 0 ? [] : [{ id, at: record.due, record }];
+    if (await store.changeSync(name, { version: sync.version, token }, { state: changed, ticks })) return;
   }
 }
 
@@ -339,7 +363,8 @@ class TickDrive {
       { name: this.#sync.name, tick: this.#tick, end },
     );
     if (settled === undefined) return undefined;
-    this.#tell(settled.record.result ?? "ran", settled.record.runId);
+    const { result = "ran", runId, error } = settled.record;
+    this.#tell(error === undefined ? result : `${result}: ${error.code}: ${error.message}`, runId);
     return settled;
   }
 

@@ -143,9 +143,14 @@ function healthAfter(
   const lost =
     (counts?.rejected ?? 0) + (counts?.failed ?? 0) + (counts?.invalid ?? 0) + (counts?.unknown ?? 0);
   const isOver = end.result === "finished" || end.result === "empty";
+  const wasFailing = before.state === "failing";
+  // Rows that were left behind are not there because no others came.
+  if (end.result === "empty" && wasFailing && before.isOverWhenRead !== true) return before;
   const isBad = !isOver || left.tooMany || lost > left.rows.length;
   const state = isBad ? "failing" : "ok";
-  return state === before.state ? before : { state, since: now };
+  const isOverWhenRead = end.result === "failed" && (!wasFailing || before.isOverWhenRead === true);
+  const since = state === before.state ? before.since : now;
+  return { state, since, ...(isOverWhenRead ? { isOverWhenRead } : {}) };
 }
 
 function laterOf(one: number | undefined, other: number | undefined): number | undefined {

@@ -1,7 +1,7 @@
 /** What is remembered of a sync between two ticks, and what stands in its history: how it is written, and read again. */
 import { z } from "zod";
 import { TraceloadError } from "../../core/errors.ts";
-import { NOTICE_STATES } from "../../core/notices.ts";
+import { NOTICE_KINDS, NOTICE_STATES } from "../../core/notices.ts";
 import { STORED_STATUSES } from "../../core/status.ts";
 import type { StoredSync, StoredTick } from "../../core/syncs.ts";
 
@@ -59,6 +59,8 @@ export const tickRecord = z.object({
   givenUp: z.number().optional(),
   /** The first of those that are carried out of it. */
   carried: z.array(carriedName).optional(),
+  /** What webhooks were told of it; with a reason: could not be told. */
+  notices: z.array(z.object({ kind: z.enum(NOTICE_KINDS), undelivered: z.string().optional() })).optional(),
   startedAt: z.number().optional(),
   endedAt: z.number().optional(),
 });
@@ -66,9 +68,25 @@ export type TickRecord = z.infer<typeof tickRecord>;
 
 export const HEALTH_STATES = ["new", "ok", "failing"] as const;
 
-/** `failing` since a run did not finish, or left rows behind for good; `ok` since one did not. */
-const health = z.object({ state: z.enum(HEALTH_STATES), since: z.number() });
+/**
+ * `failing` since a run did not finish, or left rows behind for good; `ok` since one did neither. That there was nothing
+ * to read makes it `ok` again where that nothing could be read was all that was wrong (`isOverWhenRead`).
+ */
+const health = z.object({
+  state: z.enum(HEALTH_STATES),
+  since: z.number(),
+  isOverWhenRead: z.boolean().optional(),
+});
 export type SyncHealth = z.infer<typeof health>;
+
+/** core/notices.ts says what it means. */
+const noticeStanding = z.object({
+  state: z.enum(NOTICE_STATES),
+  isOverWhenRead: z.boolean().optional(),
+  undelivered: z
+    .object({ kind: z.enum(NOTICE_KINDS).optional(), at: z.number(), reason: z.string() })
+    .optional(),
+});
 
 const syncState = z.object({
   /** The schedule that `cursor` belongs to. */
@@ -81,8 +99,8 @@ const syncState = z.object({
   /** Rows before this time are settled or carried; absent: none were read. */
   watermark: z.number().optional(),
   health: health.default({ state: "new", since: 0 }),
-  /** What each of its webhooks was told last, by a hash of its address. */
-  told: z.record(z.string(), z.enum(NOTICE_STATES)).optional(),
+  /** What each of its webhooks knows, by a hash of its address. */
+  told: z.record(z.string(), noticeStanding).optional(),
   /** The last tick that ran. */
   last: tickRecord.extend({ id: z.string() }).optional(),
   /** Ticks that ran, and after which there is still something to be done. */

@@ -1,4 +1,5 @@
 /** Syncs as people look at them: what each did last, when it comes next, how far behind it is. */
+import type { UndeliveredNotice } from "../../core/notices.ts";
 import type { StoredSync, SyncPolicy } from "../../core/syncs.ts";
 import { nextDue } from "./due.ts";
 import { readState, type SyncHealth, type SyncState } from "./state.ts";
@@ -20,6 +21,8 @@ export interface SyncView {
   watermark: number | undefined;
   /** How long ago that is. */
   lagMs: number | undefined;
+  /** Notices that a webhook has not had yet. */
+  undelivered: UndeliveredNotice[];
   appliedAt: number;
 }
 
@@ -45,6 +48,7 @@ export function viewSyncs(
         schedule === undefined || state.paused ? undefined : nextDue({ ...schedule, sync: sync.name }, nowMs),
       watermark,
       lagMs: watermark === undefined ? undefined : Math.max(0, nowMs - watermark),
+      undelivered: Object.values(state.told ?? {}).flatMap(({ undelivered }) => undelivered ?? []),
       appliedAt: sync.appliedAt,
     };
   });

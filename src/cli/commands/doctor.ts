@@ -1,12 +1,15 @@
 /** `traceload doctor`: what is wrong with the key, the API, the store, the settings. */
 import { TraceloadError } from "../../core/errors.ts";
+import type { Store } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
 import { checkTarget, openTarget, type Target } from "../../wire.ts";
 import { packageVersion } from "../../wire/version.ts";
 import { openStore } from "../../wire/stores.ts";
+import { viewStoredSyncs } from "../../wire/sync-store.ts";
 import type { Command } from "../command.ts";
 import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
+import { resultText, untoldLines } from "../show/syncs-text.ts";
 
 interface Finding {
   check: string;
@@ -74,6 +77,7 @@ async function checkStore(session: Session): Promise<Finding[]> {
       return [
         { check: "store", verdict: "ok", message: `${name}: ${newest}`, next: undefined },
         ...warnings.map((message) => warning("store", message)),
+        ...(await checkSyncs(connection.store)),
       ];
     } finally {
       await connection.close();
@@ -81,6 +85,24 @@ async function checkStore(session: Session): Promise<Finding[]> {
   } catch (error) {
     return [wrong("store", error)];
   }
+}
+
+async function checkSyncs(store: Store): Promise<Finding[]> {
+  const nowMs = await store.now();
+  const syncs = await viewStoredSyncs(store, nowMs);
+  const found = syncs.flatMap((sync): Finding[] => {
+    const { name, health, last } = sync;
+    const result = last === undefined ? "" : ` (last: ${resultText(last)})`;
+    const messages = untoldLines(sync, nowMs);
+    if (health.state === "failing") {
+      messages.unshift(`sync ${name} is failing since ${new Date(health.since).toISOString()}${result}`);
+    }
+    const next = `traceload sync history ${name}`;
+    return messages.map((message) => ({ check: "syncs", verdict: "warning", message, next }));
+  });
+  if (found.length > 0 || syncs.length === 0) return found;
+  const message = `${syncs.length} ${syncs.length === 1 ? "sync" : "syncs"}, none failing`;
+  return [{ check: "syncs", verdict: "ok", message, next: undefined }];
 }
 
 function settingsText({ loaded }: Session): string {

@@ -1,10 +1,13 @@
 /** `traceload worker`: serves the runs of a store until it is told to stop. */
 import { TraceloadError } from "../../core/errors.ts";
+import type { Run, Store } from "../../core/store.ts";
+import { checkReportDirectory } from "../../report/writer.ts";
 import { checkTarget, openTarget, openWorkplace, systemClock } from "../../wire.ts";
 import type { Command } from "../command.ts";
 import { drained } from "../drain.ts";
 import { startHealthServer } from "../health-server.ts";
 import { makeReadiness, type WorkerReadiness } from "../readiness.ts";
+import { writeRunReport } from "../run-summary.ts";
 import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
 import { formatDuration } from "../show/human.ts";
@@ -16,6 +19,7 @@ export const workerCommand: Command = {
   settings: [
     "concurrency",
     "syncs",
+    "syncReportDir",
     "timeout",
     "drainTimeout",
     "healthPort",
@@ -78,6 +82,8 @@ async function serve(
     trouble.fault(error);
   };
   const looking = setInterval(() => trouble.look(), LOOK_MS).unref();
+  const reports = settings.syncReportDir;
+  if (reports !== undefined) await checkReportDirectory(reports);
   const target = await openTarget(loaded, environment);
   try {
     for (const warning of await checkTarget(target, undefined, signal)) say(`warning: ${warning}`);
@@ -92,7 +98,11 @@ async function serve(
         );
       const onSync = ({ sync, became, runId }: { sync: string; became: string; runId: string | undefined }) =>
         say(`sync ${sync}: ${runId === undefined ? "" : `run ${runId} `}${became}`);
-      const desk = workplace.syncDesk({ environment, onChange: onSync }, () => undefined);
+      const onEnded =
+        reports === undefined
+          ? undefined
+          : (run: Run) => leaveReport(session, { store: workplace.store, run, reports });
+      const desk = workplace.syncDesk({ environment, onChange: onSync, onEnded }, () => undefined);
       const syncs = settings.syncs === "on" ? { syncs: desk } : {};
       readiness.serving(workplace.store);
       await workplace.serve({ onChange, concurrency: settings.concurrency, ...syncs }, signal);
@@ -103,4 +113,17 @@ async function serve(
     clearInterval(looking);
     await target.close();
   }
+}
+
+async function leaveReport(
+  session: Session,
+  { store, run, reports }: { store: Store; run: Run; reports: string },
+): Promise<void> {
+  await writeRunReport(session, {
+    store,
+    run,
+    directory: reports,
+    rate: { limitPerSecond: null, achievedPerSecond: null },
+    importArguments: undefined,
+  });
 }

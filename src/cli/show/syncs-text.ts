@@ -25,14 +25,30 @@ export function renderSyncs(syncs: readonly SyncView[], { color, nowMs }: SyncsL
     nextAt === undefined ? "-" : nextText(nextAt - nowMs),
     lagMs === undefined ? "-" : formatDuration(lagMs),
   ]);
-  return `${alignedColumns(rows, { head: head.map((title) => colors.dim(title)), align: head.map(() => "left") }).join("\n")}\n`;
+  const table = alignedColumns(rows, {
+    head: head.map((title) => colors.dim(title)),
+    align: head.map(() => "left"),
+  });
+  return [...table, ...syncs.flatMap((sync) => untoldLines(sync, nowMs)), ""].join("\n");
+}
+
+/** A line for each webhook that does not know what it should. */
+export function untoldLines({ name, undelivered }: SyncView, nowMs: number): string[] {
+  return undelivered.map(({ kind, at, reason }) => {
+    const what = kind === undefined ? "notices cannot be sent" : `its ${kind} was not told`;
+    return visible(`sync ${name}: ${what}: ${reason} (${formatAge(nowMs - at)})`);
+  });
 }
 
 function nextText(inMs: number): string {
   return inMs <= 0 ? "now" : `in ${formatDuration(inMs)}`;
 }
 
-export function renderHistory(ticks: readonly (TickRecord & { id: string })[], { color }: SyncsLook): string {
+/** `report`: the command that writes a run's report, without the run. */
+export function renderHistory(
+  ticks: readonly (TickRecord & { id: string })[],
+  { color, report }: { color: boolean; report: string },
+): string {
   if (ticks.length === 0) return "no tick was due yet\n";
   const colors = colorsFor(color);
   const head = ["DUE", "BECAME", "RUN", "READ", "ADDED", "CARRIED", "WATERMARK", "WHY"];
@@ -50,7 +66,14 @@ export function renderHistory(ticks: readonly (TickRecord & { id: string })[], {
       visible(whyText(tick)),
     ];
   });
-  return `${alignedColumns(rows, { head: head.map((title) => colors.dim(title)), align: head.map(() => "left") }).join("\n")}\n`;
+  const table = alignedColumns(rows, {
+    head: head.map((title) => colors.dim(title)),
+    align: head.map(() => "left"),
+  });
+  const run = ticks.find(({ runId }) => runId !== undefined)?.runId;
+  return [...table, ...(run === undefined ? [] : ["", `a run's rows: ${report} ${visible(run)}`]), ""].join(
+    "\n",
+  );
 }
 
 function whyText(tick: TickRecord): string {
@@ -60,10 +83,13 @@ function whyText(tick: TickRecord): string {
   const carried = (tick.carried ?? []).slice(0, 3).map(({ traceId, code }) => `${traceId} ${code}`);
   const named = carried.length === 0 ? "" : `; carried: ${carried.join(", ")}`;
   const givenUp = (tick.givenUp ?? 0) > 0 ? `; ${tick.givenUp} carried no longer` : "";
-  return `${tick.result ?? ""}${error}${givenUp}${named}`;
+  const notices = (tick.notices ?? []).map(({ kind, undelivered }) =>
+    undelivered === undefined ? `; ${kind} told` : `; ${kind} not told: ${undelivered}`,
+  );
+  return `${tick.result ?? ""}${error}${givenUp}${named}${notices.join("")}`;
 }
 
-function resultText({ result, counts, error }: TickRecord): string {
+export function resultText({ result, counts, error }: TickRecord): string {
   if (error !== undefined) return visible(`${result}: ${error.code}`);
   if (result === "empty") return "nothing new";
   const { added } = { ...zeroCounts(), ...counts };
