@@ -15,8 +15,7 @@ import { openStoreIfThere } from "../wire/stores.ts";
 import { withTarget } from "./conduct.ts";
 import { globalArguments, hasPassword, importFlags, printSummary } from "./run-summary.ts";
 import type { Session } from "./session.ts";
-import { visible } from "./show/escape.ts";
-import { planLines, planWarnings } from "./show/plan-text.ts";
+import { planWarnings } from "./show/plan-text.ts";
 
 /** Throws `wrong_usage`. */
 export function refuseRemote({ loaded: { settings }, flags }: Session): void {
@@ -64,14 +63,12 @@ interface PlanParts {
 }
 
 async function plan(session: Session, { sources, store, check, warnings }: PlanParts): Promise<number> {
-  const { loaded, err, signal } = session;
+  const { loaded, signal } = session;
   const { settings } = loaded;
   const startedAt = Date.now();
   const runId = settings.runId ?? `dry-run-${startedAt.toString(36)}`;
-  const before = await sources.plan(signal);
-  if (!settings.quiet) {
-    for (const line of planLines(before)) err.stream.write(`${visible(line)}\n`);
-  }
+  // What an import refuses before it sends anything is refused here, too.
+  await sources.plan(signal);
   const kept = keepRows();
   const notes = noteRows();
   try {

@@ -12,7 +12,8 @@ const NEAR_LIMIT = 0.9;
 const UNSEEN_MS = 3_000;
 
 export class RunProgress {
-  readonly #startedAt: number;
+  /** When the run was seen first. */
+  #startedAt: number | undefined;
   readonly #concurrency: number;
   readonly #monotonicMs: () => number;
   readonly #readShare: () => number | undefined;
@@ -37,13 +38,13 @@ export class RunProgress {
     this.#readShare = options.readShare;
     this.#concurrency = options.concurrency;
     this.#monotonicMs = options.monotonicMs;
-    this.#startedAt = options.monotonicMs();
   }
 
   update(progress: Progress): void {
     this.#last = progress;
     this.#before ??= answeredRows(progress);
     const at = this.#monotonicMs();
+    this.#startedAt ??= at;
     this.#lastAt = at;
     this.#samples.push({ at, answered: answeredRows(progress) });
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MS) this.#samples.shift();
@@ -56,8 +57,13 @@ export class RunProgress {
   /** Over the whole run, per second; undefined when nothing was sent. */
   overallPerSecond(): number | undefined {
     const answered = this.#last === undefined ? 0 : answeredRows(this.#last) - (this.#before ?? 0);
-    const seconds = (this.#monotonicMs() - this.#startedAt) / 1000;
+    const seconds = this.#elapsedMs() / 1000;
     return answered === 0 || seconds <= 0 ? undefined : answered / seconds;
+  }
+
+  #elapsedMs(): number {
+    const now = this.#monotonicMs();
+    return now - (this.#startedAt ?? now);
   }
 
   state(): ProgressState | undefined {
@@ -72,7 +78,7 @@ export class RunProgress {
       inFlight,
       limitPerSecond,
       achievedPerSecond: this.#recentPerSecond(),
-      elapsedMs: this.#monotonicMs() - this.#startedAt,
+      elapsedMs: this.#elapsedMs(),
       limitedBy: this.#limitedBy(this.#last),
       pace: this.#last.pace,
     };

@@ -138,9 +138,10 @@ export interface OpenedSources {
    */
   rows(signal: AbortSignal): AsyncIterable<SourceRow[]>;
   /**
-   * Looks at all sources before their rows are read; where rows are distinct traces or spans, or chosen by a path or a
-   * condition, it reads them once for that. Throws what reading throws, and `source_columns` for a path or field that
-   * is in no record. Once: a second call answers the same.
+   * Looks at all sources before their rows are read, and reads them once for that: those whose rows are distinct traces
+   * or spans, or chosen by a path or a condition; and lists, unless they can be read only once, or their end is not
+   * there within 10 s. Throws what reading the former throws, and `source_columns` for a path or field that is in no
+   * record. Once: a second call answers the same.
    */
   plan(signal: AbortSignal): Promise<SourcePlan[]>;
   /** What is known by now: what `plan` answered, and what was seen of the sources whose rows were read since. */
@@ -167,7 +168,7 @@ export interface SourcePlan {
   records: number;
   /** Records that a condition left out, the first that did not hold; `lacking`: those of them without the field. */
   leftOut: { condition: string; records: number; lacking: number }[];
-  /** Of exports whose records are spans; undefined where it was not counted. Each trace and span counts once, in the source that has it first. */
+  /** Undefined where it was not counted. Each trace and span counts once, in the source that has it first. */
   distinct: { spans: number; traces: number } | undefined;
   /** Records that name a trace and span which an earlier one named; undefined where it was not counted. */
   repeated: number | undefined;

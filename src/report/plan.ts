@@ -115,8 +115,8 @@ function plannedSource(plan: SourcePlan, rows: PlanInput["rows"][number]): Plann
     held: rows.held,
     // Rows that stand for several records repeat nothing; the records may.
     repeated: rows.repeated + (unit === "line" ? 0 : (repeated ?? 0)),
-    traces: distinct?.traces ?? rows.traces,
-    spans: distinct?.spans ?? rows.spans,
+    traces: (unit === "line" ? undefined : distinct?.traces) ?? rows.traces,
+    spans: (unit === "line" ? undefined : distinct?.spans) ?? rows.spans,
     invalid: rows.invalid
       .map(({ code, count, example }) => ({
         code,

@@ -94,19 +94,36 @@ function thriftBatch(source: string): TraceloadError {
   );
 }
 
-/** Said where no column of a table, or no key of JSON records, is known to hold what is needed. */
+/** `--map` for IDs that stand too deep in a record to be taken without being asked for; undefined: there are none. */
+function mappedBelow(paths: readonly string[]): string | undefined {
+  const at = (field: "trace" | "span") =>
+    paths.find((path) => {
+      const keys = path.split(/[.[\]"]+/).filter((key) => key !== "");
+      return [-1, -2].some((from) => ALIASES[field].plain.has(foldName(keys.slice(from).join("."))));
+    });
+  const [trace, span] = [at("trace"), at("span")];
+  if (trace === undefined) return undefined;
+  const typed = (path: string) => (/^[\w.-]+$/.test(path) ? path : `'${path}'`);
+  return `--map trace_id=${typed(trace)}${span === undefined ? "" : ` --map span_id=${typed(span)}`}`;
+}
+
+/**
+ * Said where no column of a table, or no key of JSON records, is known to hold what is needed. `paths`: all those that
+ * stand in the first record.
+ */
 export function noColumn(
   source: string,
   field: IdentityField,
-  there: { columns: readonly string[] } | { keys: readonly string[] },
+  there: { columns: readonly string[] } | { keys: readonly string[]; paths: readonly string[] },
 ): TraceloadError {
   const flag = FIELD_FLAGS[field];
   const [what, names] = "columns" in there ? ["column", there.columns] : ["key", there.keys];
   if (names.some((name) => THRIFT_HALVES.has(foldName(name)))) return thriftBatch(source);
   const spansAlone = field === "trace" && names.some((name) => ALIASES.span.plain.has(foldName(name)));
+  const below = field === "trace" && "paths" in there ? mappedBelow(there.paths) : undefined;
   const next = spansAlone
     ? `A span alone cannot be added: export the trace IDs too, or name their ${what} with ${flag}.`
-    : `Name it: ${flag} NAME`;
+    : `Name it: ${below ?? `${flag} NAME`}`;
   const has = names.length === 0 ? "it has none" : `it has ${quoted(names)}`;
   const lacks = `has no ${what} that is known to hold ${FIELD_NAMES[field]}s; ${has}`;
   return columnsError(

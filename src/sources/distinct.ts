@@ -17,11 +17,16 @@ export interface RecordSet {
 
 export interface DistinctRecords {
   firstOfTrace: RecordSet;
+  /** The first of each pair of trace and span; a trace without a span is a pair, too. */
   firstOfSpan: RecordSet;
+  /** Those of them that name a span. */
+  namedSpans: RecordSet;
 }
 
 /** Half of a SHA-256 for the trace, half of one for trace and span, and the record's number. */
 const NOTE_BYTES = 16 + 16 + 8;
+/** Stands for the second where there is no span. */
+const NO_SPAN = "\0".repeat(16);
 /** What is held before it is written out: 20 MB. */
 const HELD_NOTES = 500_000;
 const PARTS = 256;
@@ -42,6 +47,7 @@ export class DistinctNotes {
   readonly #parts = Array.from({ length: PARTS }, () => new Part());
   #held = 0;
   #directory: string | undefined;
+  #fault: NotesNotKept | undefined;
 
   constructor(heldNotes = HELD_NOTES) {
     this.#heldNotes = heldNotes;
@@ -52,10 +58,19 @@ export class DistinctNotes {
     return this.#records;
   }
 
-  /** The records are numbered from 0 in the order of these calls. Throws `NotesNotKept`. */
+  /** Whether all could be noted. */
+  get isKept(): boolean {
+    return this.#fault === undefined;
+  }
+
+  /** The records are numbered from 0 in the order of these calls. Throws `NotesNotKept`, and from then on always. */
   add(traceId: string, spanId: string): void {
+    if (this.#fault !== undefined) throw this.#fault;
     const trace = hash("sha256", traceId, "binary").slice(0, 16);
-    const span = hash("sha256", `${traceId.length}:${traceId}${spanId}`, "binary").slice(0, 16);
+    const span =
+      spanId === ""
+        ? NO_SPAN
+        : hash("sha256", `${traceId.length}:${traceId}${spanId}`, "binary").slice(0, 16);
     // A trace's records are all in one part, and so are a span's.
     this.#parts[trace.charCodeAt(0)]?.add(trace + span, this.#records);
     this.#records += 1;
@@ -63,10 +78,12 @@ export class DistinctNotes {
     if (this.#held >= this.#heldNotes) this.#writeOut();
   }
 
-  /** To be called once; removes the files. */
+  /** To be called once; removes the files. Throws like `add`. */
   finish(): DistinctRecords {
+    if (this.#fault !== undefined) throw this.#fault;
     const firstOfTrace = new Bits(this.#records);
     const firstOfSpan = new Bits(this.#records);
+    const namedSpans = new Bits(this.#records);
     try {
       for (const part of this.#parts) {
         const seenTraces = new Set<string>();
@@ -76,17 +93,21 @@ export class DistinctNotes {
             const trace = notes.toString("latin1", at, at + 16);
             const span = notes.toString("latin1", at + 16, at + 32);
             const record = notes.readDoubleLE(at + 32);
+            const pair = span === NO_SPAN ? trace : span;
             if (!seenTraces.has(trace)) firstOfTrace.add(record);
-            if (!seenSpans.has(span)) firstOfSpan.add(record);
+            if (!seenSpans.has(pair)) {
+              firstOfSpan.add(record);
+              if (span !== NO_SPAN) namedSpans.add(record);
+            }
             seenTraces.add(trace);
-            seenSpans.add(span);
+            seenSpans.add(pair);
           }
         }
       }
     } finally {
       this.close();
     }
-    return { firstOfTrace, firstOfSpan };
+    return { firstOfTrace, firstOfSpan, namedSpans };
   }
 
   /** Safe to repeat. */
@@ -102,7 +123,7 @@ export class DistinctNotes {
         part.writeTo(path.join(this.#directory, String(index)));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new NotesNotKept(reason, error);
+      throw (this.#fault = new NotesNotKept(reason, error));
     }
     this.#held = 0;
   }

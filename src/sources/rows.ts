@@ -1,13 +1,14 @@
 /** Records to rows: finds the identity in each, and says what is wrong with those that have none to send. */
 import { undefuseCell } from "../core/spreadsheet-cell.ts";
 import type { SourceOptions, SourceRow } from "../core/source.ts";
-import { valueAt } from "../core/field-path.ts";
+import type { TraceloadError } from "../core/errors.ts";
+import { pathsIn, valueAt } from "../core/field-path.ts";
 import { FIELD_NAMES, IDENTITY_FIELDS, noColumn } from "./columns.ts";
 import { RoundedDigits } from "./id-damage.ts";
 import { paddedId, plainId } from "./id-form.ts";
 import { ObjectFields } from "./object-fields.ts";
 import type { ReadingNotes } from "./reading-notes.ts";
-import { excerpt, type RecordFormat, type RowProblem, type SourceRecord } from "./record.ts";
+import { excerpt, type JsonObject, type RecordFormat, type RowProblem, type SourceRecord } from "./record.ts";
 import { RecordChoice, type RowReading } from "./record-choice.ts";
 import { groupProblem, idProblem, isMissing, isNoParent, problem } from "./row-problems.ts";
 import { identityIsCertain, tableColumns, type TableColumns } from "./table-columns.ts";
@@ -56,8 +57,8 @@ export class RowMaker {
   /** The first record of a table, until the second one helps to tell whether it is a header. */
   #first: CellsRecord | undefined;
   #traceKeySeen = false;
-  /** The keys of the first JSON record, while none had a trace key. */
-  #keylessNames: string[] | undefined;
+  /** The first JSON record, while none had a trace key. */
+  #keyless: JsonObject | undefined;
   /** Rows that wait for that decision, or for the first trace key. */
   #waiting: SourceRow[] = [];
   readonly #choice: RecordChoice;
@@ -113,7 +114,7 @@ export class RowMaker {
   /** Appends the rows that were waiting for more records to decide by. Throws like `take`. */
   end(rows: SourceRow[]): void {
     if (this.#first !== undefined) this.#decideColumns(this.#first, undefined, rows);
-    if (this.#keylessNames !== undefined) throw noColumn(this.#name, "trace", { keys: this.#keylessNames });
+    if (this.#keyless !== undefined) throw this.#noTraceKey(this.#keyless);
     for (const [field, digits] of [
       ["trace", this.#traceDigits],
       ["span", this.#spanDigits],
@@ -125,7 +126,7 @@ export class RowMaker {
 
   #takeBroken({ line, problem }: BrokenRecord, rows: SourceRow[]): void {
     this.#notes.records += 1;
-    const waiting = this.#first !== undefined || this.#keylessNames !== undefined;
+    const waiting = this.#first !== undefined || this.#keyless !== undefined;
     (waiting ? this.#waiting : rows).push(this.#row(line, { trace: "", span: "", group: "", problem }));
   }
 
@@ -215,15 +216,18 @@ export class RowMaker {
     // Whether a path that was mapped is in any record is known before the rows are sent.
     if (found.trace !== undefined || this.#traceKeySeen || this.#reading.choices.trace?.mapped === true) {
       this.#traceKeySeen = true;
-      this.#keylessNames = undefined;
+      this.#keyless = undefined;
       this.#release(rows);
       rows.push(row);
       return;
     }
-    this.#keylessNames ??= Object.keys(value);
+    this.#keyless ??= value;
     this.#waiting.push(row);
-    if (this.#waiting.length >= RECORDS_WITHOUT_KEY)
-      throw noColumn(this.#name, "trace", { keys: this.#keylessNames });
+    if (this.#waiting.length >= RECORDS_WITHOUT_KEY) throw this.#noTraceKey(this.#keyless);
+  }
+
+  #noTraceKey(first: JsonObject): TraceloadError {
+    return noColumn(this.#name, "trace", { keys: Object.keys(first), paths: pathsIn(first) });
   }
 
   /** The row has its span whatever the unit is: who makes rows distinct counts both, and takes it away. */

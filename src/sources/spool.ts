@@ -7,6 +7,7 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { TraceloadError } from "../core/errors.ts";
+import { trueWithin } from "./true-within.ts";
 
 const PARTIAL = ".partial";
 const CHUNK_BYTES = 32 * 1024;
@@ -14,19 +15,25 @@ const CHUNK_BYTES = 32 * 1024;
 const END_OF_INPUT_MS = 100;
 const ONLY_OWNER = { directory: 0o700, file: 0o600 } as const;
 
+export interface Spooled extends Readable {
+  /** Resolves with whether all of the input is in the copy; waits for it so long. Nothing comes before it is read. */
+  wholeWithin(ms: number, signal: AbortSignal): Promise<boolean>;
+}
+
 /**
  * The bytes of `input`, by way of the file. Nothing is touched before it is read. Once `stop` aborts, the copy is not
  * called whole any more. A disk that refuses ends the stream with `source_unreadable`. Destroying it ends the input.
  */
-export function spooled(input: Readable, file: string, stop: AbortSignal): Readable {
+export function spooled(input: Readable, file: string, stop: AbortSignal): Spooled {
   return new SpooledInput(input, file, stop);
 }
 
-class SpooledInput extends Readable {
+class SpooledInput extends Readable implements Spooled {
   readonly #input: Readable;
   readonly #file: string;
   readonly #stop: AbortSignal;
   #copy: Promise<FileHandle> | undefined;
+  readonly #whole = Promise.withResolvers<boolean>();
   #written = 0;
   #at = 0;
   #ended = false;
@@ -38,6 +45,10 @@ class SpooledInput extends Readable {
     this.#input = input;
     this.#file = file;
     this.#stop = stop;
+  }
+
+  wholeWithin(ms: number, signal: AbortSignal): Promise<boolean> {
+    return trueWithin(this.#whole.promise, ms, signal);
   }
 
   override _read(): void {
@@ -52,6 +63,7 @@ class SpooledInput extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     // Whoever stops reading ends the copying: the rest of the input is nobody's any more.
     this.#input.destroy();
+    this.#whole.resolve(false);
     void this.#closeCopy();
     callback(error);
   }
@@ -74,7 +86,9 @@ class SpooledInput extends Readable {
         void this.#pump(opened);
       }
       await delay(END_OF_INPUT_MS);
-      if (!this.#stop.aborted && !this.destroyed) await finish(copy, this.#file);
+      const isWhole = !this.#stop.aborted && !this.destroyed;
+      if (isWhole) await finish(copy, this.#file);
+      this.#whole.resolve(isWhole);
       this.#ended = true;
       void this.#pump(opened);
     } catch (error) {

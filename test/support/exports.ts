@@ -257,7 +257,7 @@ export const EXPORTS: readonly ExportExample[] = [
     },
     pairs: ["18446744073709551615/9007199254740993", "18446744073709551615/12"],
     roots: ["18446744073709551615/9007199254740993"],
-    warnings: ["it is one page of several: meta.page.after leads to the next"],
+    warnings: ["it is one page of several: meta.page.after leads to the next; it holds 2 records"],
   },
   {
     format: "datadog-agent",
@@ -362,10 +362,14 @@ export const EXPORTS: readonly ExportExample[] = [
     document: {
       Traces: [{ Id: XRAY_A, Segments: [{ Id: S1, Document: JSON.stringify(segment) }] }],
       NextToken: "t",
+      UnprocessedTraceIds: ["1-a", "1-b", "1-c", "1-d"],
     },
     pairs: XRAY_PAIRS,
     roots: [`${XRAY_A}/${S1}`],
-    warnings: ["it is one page of several: NextToken leads to the next"],
+    warnings: [
+      "it is one page of several: NextToken leads to the next; it holds 1 record",
+      'it lacks 4 traces that UnprocessedTraceIds names: "1-a", "1-b", "1-c" and 1 more',
+    ],
   },
   {
     format: "xray",
@@ -397,7 +401,7 @@ export const EXPORTS: readonly ExportExample[] = [
     },
     pairs: [`${A}/11`, `${A}/12`, `${B}/`],
     roots: [`${A}/11`],
-    warnings: ["it is one page of several: nextPageToken leads to the next"],
+    warnings: ["it is one page of several: nextPageToken leads to the next; it holds 2 records"],
   },
   {
     format: "google-logging",
@@ -494,7 +498,7 @@ export const EXPORTS: readonly ExportExample[] = [
     what: "a page of a search, without spans",
     document: { traces: [{ trace_id: `tr-${A}`, trace_location: {} }], next_page_token: "t" },
     pairs: [`tr-${A}/`],
-    warnings: ["it is one page of several: next_page_token leads to the next"],
+    warnings: ["it is one page of several: next_page_token leads to the next; it holds 1 record"],
   },
   {
     format: "app-insights",
@@ -610,7 +614,7 @@ export const EXPORTS: readonly ExportExample[] = [
     },
     pairs: PAIRS,
     roots: ROOTS,
-    warnings: ["it is one page of several: cursor leads to the next"],
+    warnings: ["it is one page of several: cursor leads to the next; it holds 3 records"],
   },
   {
     format: "braintrust",

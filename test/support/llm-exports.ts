@@ -64,7 +64,7 @@ export const LLM_EXPORTS: readonly ExportExample[] = [
     document: { data: OBSERVATIONS, meta: { cursor: "c" } },
     pairs: PAIRS,
     roots: ROOTS,
-    warnings: ["it is one page of several: meta.cursor leads to the next"],
+    warnings: ["it is one page of several: meta.cursor leads to the next; it holds 3 records"],
   },
   {
     format: "langfuse-traces",
@@ -137,7 +137,7 @@ export const LLM_EXPORTS: readonly ExportExample[] = [
     document: { data: REST_SPANS, next_cursor: "U3BhbjoxMw==" },
     pairs: PAIRS,
     roots: ROOTS,
-    warnings: ["it is one page of several: next_cursor leads to the next"],
+    warnings: ["it is one page of several: next_cursor leads to the next; it holds 3 records"],
   },
   {
     format: "phoenix-api",
@@ -202,7 +202,7 @@ export const LLM_EXPORTS: readonly ExportExample[] = [
       next_num: 2,
     },
     pairs: PAIRS,
-    warnings: ["it is one page of several: has_next leads to the next", "it holds 3 of 25 records"],
+    warnings: ["it is one page of several, as has_next says; it holds 3 of 25 records"],
   },
   {
     format: "kibana",

@@ -74,8 +74,8 @@ export function readWithPlan(
       { stdin: Readable.from([]) },
     );
     const { signal } = new AbortController();
-    const reading = await collect(sources.rows(signal));
     const [plan] = await sources.plan(signal).catch(() => []);
+    const reading = await collect(sources.rows(signal));
     return { plan, ...reading };
   });
 }

@@ -65,6 +65,8 @@ describe("progress", () => {
 
   test("tells the rate of the last seconds, and that of the whole run apart", () => {
     const { progress, seen, pass } = scene();
+    // Sources are looked at before there is a run.
+    pass(300_000);
     progress.update(seen({ added: 0 }));
     pass(20_000);
     progress.update(seen({ added: 100 }));

@@ -68,7 +68,7 @@ test("names format, columns, records, both units, rows and what the API says", (
   for (const part of [
     "OTLP JSON: it has resourceSpans",
     "trace_id from attributes.tid",
-    "12,000 records · 30 left out by --where attributes.env=prod\\x1b[2J, 4 of them without the field · 3 log batches passed over",
+    "12,000 records read · 30 left out by --where attributes.env=prod\\x1b[2J, 4 of them without the field · 3 log batches passed over",
     "11,900 spans of 800 traces · one row for each trace (--unit span: 11,900 rows)",
     "700 rows would be sent · 99 known as added · 1 held: outcome unknown · 70 repeated · 1 invalid",
     "50 rows asked about (50 traces) · 40 found · 8 whose trace is not there",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MAX_RECORD_CHARS } from "../../src/sources/record.ts";
-import { brief, readFileOf } from "../support/source-reading.ts";
+import { brief, readFileOf, readWithPlan } from "../support/source-reading.ts";
 
 const lines = (rows: { line: number }[]): number[] => rows.map(({ line }) => line);
 const formatFault = (message: RegExp): unknown =>
@@ -75,6 +75,76 @@ describe("JSON", () => {
       }
     },
   );
+
+  test.each<[string, object, string]>([
+    [
+      "a cursor",
+      { next_cursor: "c" },
+      "it is one page of several: next_cursor leads to the next; it holds 2 records",
+    ],
+    [
+      "a link in an object, and a total",
+      { links: { prev: null, next: { href: "/2" } }, meta: { page: { total: 250 } } },
+      "it is one page of several: links.next leads to the next; it holds 2 of 250 records",
+    ],
+    [
+      "that there is more",
+      { has_more: true },
+      "it is one page of several, as has_more says; it holds 2 records",
+    ],
+    [
+      "AWS's token",
+      { NextToken: "t" },
+      "it is one page of several: NextToken leads to the next; it holds 2 records",
+    ],
+    [
+      "OData's link",
+      { "@odata.nextLink": "https://example.com/2" },
+      "it is one page of several: @odata.nextLink leads to the next; it holds 2 records",
+    ],
+    ["a total in an object", { total: { value: 3, relation: "eq" } }, "it holds 2 of 3 records"],
+    ["the count of the last page", { count: 12, next: null }, "it holds 2 of 12 records"],
+    ["the number of pages", { page: 1, total_pages: 7 }, "it is one page of 7; it holds 2 records"],
+    [
+      "a cursor behind a long text",
+      { note: "x".repeat(200_000), meta: { after: "x".repeat(2_000) } },
+      "it is one page of several: meta.after leads to the next; it holds 2 records",
+    ],
+  ])(
+    "an object around an array that says that there is more is a warning: %s",
+    async (_what, members, said) => {
+      const data = [{ trace_id: "t1" }, { trace_id: "t2" }];
+      for (const value of [
+        { ...members, data },
+        { data, ...members },
+      ]) {
+        const { rows, plan } = await readWithPlan(JSON.stringify(value));
+        expect(brief(rows)).toEqual(["t1/", "t2/"]);
+        expect(plan?.warnings).toEqual([expect.stringMatching(/^\S+: /)]);
+        expect(plan?.warnings[0]).toContain(`: ${said}`);
+      }
+    },
+  );
+
+  test("pages that are all there, and what only looks like a mark, are no warning", async () => {
+    const page = (id: string, rest: object): string => JSON.stringify({ data: [{ trace_id: id }], ...rest });
+    const all = [
+      page("t1", { next: "2", total: 2, pages: 2 }),
+      page("t2", { next: null, total: 2, pages: 2, has_more: false, next_page: 0 }),
+    ];
+    const other = page("t3", {
+      count: 9,
+      total: 1.5,
+      cursor: "",
+      after: "t2",
+      nextToken: {},
+      totals: "many",
+    });
+    for (const text of [all.join("\n"), other]) {
+      const { plan, fault } = await readWithPlan(text);
+      expect([plan?.warnings, fault]).toEqual([[], undefined]);
+    }
+  });
 
   test("an object around an array longer than the head of the file is opened, too", async () => {
     const value = {
@@ -172,6 +242,24 @@ describe("IDs in JSON", () => {
     const { fault } = await readFileOf('[{"trace_id":"t"}]', { traceColumn: "1" });
     expect(fault).toMatchObject({ code: "source_columns" });
   });
+
+  test.each([
+    [
+      { response: { trace_id: "t", span_id: "s" } },
+      "--map trace_id=response.trace_id --map span_id=response.span_id",
+    ],
+    [{ x: { runs: [{ "trace.id": "t" }] } }, "--map trace_id='x.runs[0].trace.id'"],
+    [{ a: { b: { id: "t" } } }, "--trace-column NAME"],
+  ])(
+    "a trace's ID that stands too deep is not taken, and said how it would be: %j",
+    async (record, typed) => {
+      const { rows, fault } = await readFileOf(JSON.stringify(record));
+      expect([rows, fault]).toEqual([
+        [],
+        expect.objectContaining({ code: "source_columns", next: `Name it: ${typed}` }),
+      ]);
+    },
+  );
 
   test("a source whose records have no trace key is refused, and names its keys", async () => {
     const { rows, fault } = await readFileOf('[{"span_id":"s1","name":"x"},{"span_id":"s2"}]');

@@ -37,12 +37,12 @@ function inFiles<T>(texts: readonly string[], run: (paths: string[]) => Promise<
   });
 }
 
-/** Standard input that counts how often it was opened. */
-function kept(text: string): SourceEnvironment & { reads: () => number } {
+/** Standard input that counts how often it was opened once more. `hasCome`: whether its end is there in time. */
+function kept(text: string, hasCome = true): SourceEnvironment & { reads: () => number } {
   let again = 0;
   const stream = () => Readable.from([Buffer.from(text)], { objectMode: false });
   return {
-    stdin: stream(),
+    stdin: Object.assign(stream(), { wholeWithin: () => Promise.resolve(hasCome) }),
     stdinAgain: () => {
       again += 1;
       return stream();
@@ -73,26 +73,51 @@ describe("the plan", () => {
       expect(brief(spans.rows)).toEqual(["a1/s1", "a1/s2", "b2/s1", "b2/s3", "c3/s1"]);
     }));
 
-  test("leaves lists uncounted, with every line of them a row", () =>
-    inFiles(["trace_id\nt1\nt1\n"], async (paths) => {
+  test("counts lists, too, with every line of them a row", () =>
+    inFiles(["trace_id,span_id\nt1,s1\nt1,s2\nt1,s2\nt2,\n,s3\n"], async (paths) => {
       const sources = await open(paths);
       const looked = {
         name: paths[0],
         format: "CSV",
         formatName: "csv",
-        reason: "it has lines of text",
+        reason: "commas between the cells of its first line",
         unit: "line",
-        distinct: undefined,
-        repeated: undefined,
+        columns: { trace: "trace_id", span: "span_id", group: undefined },
+        records: 5,
+        distinct: { traces: 2, spans: 2 },
+        repeated: 1,
         leftOut: [],
         passedOver: [],
         warnings: [],
       };
-      const columns = { trace: undefined, span: undefined, group: undefined };
-      expect(await sources.plan(SIGNAL)).toEqual([{ ...looked, records: 0, columns }]);
-      expect(brief((await rowsOf(sources)).rows)).toEqual(["t1/", "t1/"]);
-      expect(sources.seen()).toEqual([{ ...looked, records: 2, columns: { ...columns, trace: "trace_id" } }]);
+      expect(await sources.plan(SIGNAL)).toEqual([looked]);
+      // More lines are no fault: each stands for itself.
+      appendFileSync(paths[0] ?? "", "t3,s3\n");
+      const { rows, fault } = await rowsOf(sources);
+      expect([brief(rows), fault]).toEqual([
+        ["t1/s1", "t1/s2", "t1/s2", "t2/", "6:missing_trace_id", "t3/s3"],
+        undefined,
+      ]);
+      expect(sources.seen()).toEqual([looked]);
     }));
+
+  test("of lists is of the rows that --skip and --limit leave, and not needed to read them", () =>
+    inFiles(
+      ["trace_id,span_id\nt1,s1\nt2,s2\nt2,s3\n", "trace_id,span_id\nt3,s1\nt4,s2\nt4,s3\n"],
+      async (paths) => {
+        const plans = await (await open(paths, { skip: 1, limit: 3 })).plan(SIGNAL);
+        expect(plans.map(({ distinct }) => distinct)).toEqual([
+          { traces: 1, spans: 2 },
+          { traces: 1, spans: 1 },
+        ]);
+        const unasked = await open(paths);
+        expect(await rowsOf(unasked)).toMatchObject({ fault: undefined });
+        expect(unasked.seen().map(({ distinct, records }) => [distinct, records])).toEqual([
+          [undefined, 3],
+          [undefined, 3],
+        ]);
+      },
+    ));
 
   test("is made by reading the rows, where nobody asked for it", () =>
     inFiles([jaeger("a1/s1", "a1/s2")], async (paths) => {
@@ -142,12 +167,15 @@ describe("standard input", () => {
     expect(environment.reads()).toBe(1);
   });
 
-  test("with a list is read once", async () => {
-    const environment = kept("trace_id\nt1\nt2\n");
+  test.each([
+    [true, { traces: 2, spans: 1 }, 1],
+    [false, undefined, 0],
+  ])("with a list is counted from its copy where its end has come: %s", async (hasCome, distinct, reads) => {
+    const environment = kept("trace_id,span_id\nt1,s1\nt2,\n", hasCome);
     const sources = await open(["-"], {}, environment);
-    await sources.plan(SIGNAL);
-    expect(brief((await rowsOf(sources)).rows)).toEqual(["t1/", "t2/"]);
-    expect(environment.reads()).toBe(0);
+    expect((await sources.plan(SIGNAL))[0]?.distinct).toEqual(distinct);
+    expect(brief((await rowsOf(sources)).rows)).toEqual(["t1/s1", "t2/"]);
+    expect(environment.reads()).toBe(reads);
   });
 
   test("with spans and no copy is refused", async () => {

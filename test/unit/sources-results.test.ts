@@ -191,8 +191,7 @@ describe("BigQuery", () => {
   test("one page of several is a warning with the numbers", async () => {
     const { warnings } = await read({ schema: { fields }, totalRows: "900", pageToken: "t", rows });
     expect(warnings).toEqual([
-      "it is one page of several: pageToken leads to the next",
-      "it holds 3 of 900 records",
+      "it is one page of several: pageToken leads to the next; it holds 3 of 900 records",
     ]);
   });
 
@@ -257,7 +256,7 @@ describe("Athena", () => {
     );
     const { fault, warnings } = await read(page, { traceColumn: "1", spanColumn: "2" });
     expect(fault).toBeUndefined();
-    expect(warnings).toEqual(["it is one page of several: NextToken leads to the next"]);
+    expect(warnings).toEqual(["it is one page of several: NextToken leads to the next; it holds 3 records"]);
     expect((await read(page)).fault).toMatchObject({ code: "source_columns" });
   });
 });

@@ -24,9 +24,9 @@ import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { isForceMeant } from "../force-question.ts";
 import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
+import { lookAtSources } from "../look-at-sources.ts";
 import { importArguments, planImport, refuseRemote } from "../plan-import.ts";
 import type { Session } from "../session.ts";
-import { planLines, planWarnings } from "../show/plan-text.ts";
 
 export const importCommand: Command = {
   positional: {
@@ -148,12 +148,7 @@ async function sendImport(session: Session, target: Target, imported: ImportSour
     readShare: () => imported.sources.readShare(),
     importArguments: importArguments(session),
     start: async ({ workplace, note, onProgress }) => {
-      const look = async (toRead: OpenedSources): Promise<string[]> => {
-        const plans = await toRead.plan(signal);
-        for (const line of planLines(plans)) note(line);
-        for (const warning of planWarnings(plans)) note(`warning: ${warning}`);
-        return planWarnings(plans);
-      };
+      const look = (toRead: OpenedSources) => lookAtSources(toRead, note, signal);
       const conducting = { loaded: session.loaded, target, workplace, warnings, note, onProgress };
       return conductImport(conducting, { ...imported, look }, signal);
     },

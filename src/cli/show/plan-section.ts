@@ -3,6 +3,7 @@ import type { PlannedRemote, PlannedSource, SummaryPlan } from "../../report/pla
 import { visible } from "./escape.ts";
 import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
 import { fit, flow, type Part } from "./layout.ts";
+import { unitParts } from "./plan-text.ts";
 import type { Colors } from "./status-style.ts";
 
 const MOST_SOURCES = 8;
@@ -35,7 +36,7 @@ function facts(source: PlannedSource): string[][] {
     [`${title}: ${reason}`],
     idParts(source),
     [
-      counted(source.records, "record"),
+      `${counted(source.records, "record")} read`,
       ...leftOut.slice(0, MOST_CONDITIONS).map(({ condition, records, lacking }) => {
         const without = lacking === 0 ? "" : `, ${formatCount(lacking)} of them without the field`;
         return `${formatCount(records)} left out by --where ${condition}${without}`;
@@ -43,7 +44,7 @@ function facts(source: PlannedSource): string[][] {
       ...(others > 0 ? [`and by ${others} more conditions`] : []),
       ...passedOver.map(({ what, count }) => `${formatCount(count)} ${what} passed over`),
     ],
-    unitParts(source),
+    unitParts(source.unit, { ...source, rows: source.planned }),
     [
       `${formatRows(source.planned)} would be sent`,
       ...some(source.known, "known as added"),
@@ -64,19 +65,6 @@ function idParts({ columns, unit }: PlannedSource): string[] {
   ).flatMap(([id, column]) => (column === null ? [] : [`${id} from ${column}`]));
   if (columns.traceId === null && unit !== "line") return ["IDs where the format has them", ...parts];
   return parts;
-}
-
-/** Both units, and how the other one is chosen. */
-function unitParts({ unit, traces, spans, planned }: PlannedSource): string[] {
-  if (unit === "trace" && spans === 0) return [counted(traces, "trace"), "one row for each trace"];
-  const both = `${counted(spans, "span")} of ${counted(traces, "trace")}`;
-  if (unit === "span") return [both, `one row for each span (--unit trace: ${formatRows(traces)})`];
-  if (unit === "trace") return [both, `one row for each trace (--unit span: ${formatRows(spans)})`];
-  const isOther = spans > 0 || traces !== planned;
-  return [
-    spans > 0 ? both : counted(traces, "trace"),
-    isOther ? `one row for each line (--unit trace: ${formatRows(traces)})` : "one row for each line",
-  ];
 }
 
 function some(count: number, what: string): string[] {

@@ -2,19 +2,34 @@
 import type { SourcePlan } from "../../core/source.ts";
 import { formatCount, formatRows } from "./human.ts";
 
-/** A line for each source that is more than a list of IDs. */
+/** A line for each source that was counted, but for lists that name no spans. */
 export function planLines(plans: readonly SourcePlan[]): string[] {
-  return plans.flatMap((plan) => (plan.distinct === undefined ? [] : [planLine(plan, plan.distinct)]));
+  return plans.flatMap((plan) => {
+    const { distinct, unit } = plan;
+    return distinct === undefined || (unit === "line" && distinct.spans === 0)
+      ? []
+      : [planLine(plan, distinct)];
+  });
 }
 
-function planLine({ name, format, unit, passedOver }: SourcePlan, { spans, traces }: Counts): string {
+function planLine({ name, format, unit, passedOver }: SourcePlan, counts: Counts): string {
   const source = name === "-" ? "standard input" : name;
-  const other =
-    unit === "span"
-      ? `one row for each span (--unit trace: ${formatRows(traces)})`
-      : `one row for each trace (--unit span: ${formatRows(spans)})`;
   const rest = passedOver.map(({ what, count }) => `; ${formatCount(count)} ${what} passed over`).join("");
-  return `${source}: ${format}, ${counted(spans, "span")} of ${counted(traces, "trace")}, ${other}${rest}`;
+  return `${source}: ${format}, ${unitParts(unit, counts).join(", ")}${rest}`;
+}
+
+/** What was counted, and what becomes a row of it, with the flag that makes it the other one if `rows` would differ. */
+export function unitParts(
+  unit: SourcePlan["unit"],
+  { spans, traces, rows }: Counts & { rows?: number },
+): [string, string] {
+  const all = counted(traces, "trace");
+  const both = spans === 0 ? all : `${counted(spans, "span")} of ${all}`;
+  const perTrace = `(--unit trace: ${formatRows(traces)})`;
+  if (unit === "span") return [both, `one row for each span ${perTrace}`];
+  if (unit === "line")
+    return [both, `one row for each line${spans === 0 && rows === traces ? "" : ` ${perTrace}`}`];
+  return [both, `one row for each trace${spans === 0 ? "" : ` (--unit span: ${formatRows(spans)})`}`];
 }
 
 function counted(count: number, what: string): string {

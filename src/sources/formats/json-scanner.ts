@@ -12,6 +12,12 @@ export interface JsonElement {
   text: string | undefined;
 }
 
+/** What is known of a wrapper's other members: their JSON by their names. */
+export type WrapperMembers = ReadonlyMap<string, string>;
+
+/** Longest member of a wrapper that is looked at. */
+const MAX_MEMBER_CHARS = 16 * 1024;
+
 /** Arrays of objects that belong to one span or record, and never hold the records themselves. */
 const NEVER_RECORDS = new Set([
   "events",
@@ -54,6 +60,8 @@ export class JsonScanner {
 
   readonly #wrappers: boolean;
   readonly #namesRecord: (key: string) => boolean;
+  readonly #keepsMember: (key: string) => boolean;
+  readonly #onWrapper: (members: WrapperMembers) => void;
   #place: Place = "document";
   #inObject = false;
   /** The top-level object turned out to be a wrapper; its array of records was found. */
@@ -78,13 +86,26 @@ export class JsonScanner {
   #keyFrom = 0;
   #key = "";
 
+  /** The text so far of a member that is kept. */
+  #member: string | undefined;
+  #memberFrom = 0;
+  #members = new Map<string, string>();
+
   /**
    * `wrappers`: whether a top-level object may be one around an array of records. It is taken for a record itself if
-   * no array of objects is met, or a key that `namesRecord` answers for is met before.
+   * no array of objects is met, or a key that `namesRecord` answers for is met before. `onWrapper` is told at a wrapper's
+   * end those of its members that `keepsMember` answers for.
    */
-  constructor(options: { wrappers: boolean; namesRecord: (key: string) => boolean }) {
+  constructor(options: {
+    wrappers: boolean;
+    namesRecord: (key: string) => boolean;
+    keepsMember?: (key: string) => boolean;
+    onWrapper?: (members: WrapperMembers) => void;
+  }) {
     this.#wrappers = options.wrappers;
     this.#namesRecord = options.namesRecord;
+    this.#keepsMember = options.keepsMember ?? (() => false);
+    this.#onWrapper = options.onWrapper ?? (() => undefined);
   }
 
   push(chunk: string): JsonElement[] {
@@ -92,6 +113,7 @@ export class JsonScanner {
     this.#countedTo = 0;
     this.#heldFrom = 0;
     this.#keyFrom = 0;
+    this.#memberFrom = 0;
     let index = 0;
     while (index < chunk.length && this.fault === undefined) {
       index =
@@ -100,6 +122,7 @@ export class JsonScanner {
     this.#countLines(chunk, chunk.length);
     if (this.#heldLine !== undefined) this.#hold(chunk.slice(this.#heldFrom));
     if (this.#value === "key") this.#keyParts.push(chunk.slice(this.#keyFrom));
+    if (this.#member !== undefined) this.#keepMember(chunk.slice(this.#memberFrom));
     return elements;
   }
 
@@ -160,6 +183,17 @@ export class JsonScanner {
     this.#heldChars = 0;
   }
 
+  #keepMember(part: string): void {
+    this.#member = ((this.#member ?? "") + part).slice(0, MAX_MEMBER_CHARS + 1);
+  }
+
+  #endMember(chunk: string, end: number): void {
+    if (this.#member === undefined) return;
+    this.#keepMember(chunk.slice(this.#memberFrom, end));
+    if (this.#member.length <= MAX_MEMBER_CHARS) this.#members.set(this.#key, this.#member);
+    this.#member = undefined;
+  }
+
   #startValue(character: string): void {
     this.#depth = 0;
     this.#inString = false;
@@ -210,6 +244,10 @@ export class JsonScanner {
           this.#place = "candidate";
           return index + 1;
         }
+        if (this.#wrappers && this.#keepsMember(this.#key)) {
+          this.#member = "";
+          this.#memberFrom = index;
+        }
         this.#startValue(character);
         return index;
       case "candidate":
@@ -235,6 +273,7 @@ export class JsonScanner {
     this.#inRecords = false;
     this.#sawRecordKey = false;
     this.#sawEmptyArray = false;
+    this.#members = new Map();
     if (character === "[") {
       this.#place = "first-element";
       return index + 1;
@@ -277,8 +316,10 @@ export class JsonScanner {
 
   #endObject(chunk: string, index: number, elements: JsonElement[]): number {
     const emptyWrapper = this.#wrappers && this.#sawEmptyArray && !this.#sawRecordKey;
-    if (this.#wrapper || emptyWrapper) this.#drop();
-    else this.#release(chunk, index + 1, elements);
+    if (this.#wrapper || emptyWrapper) {
+      this.#drop();
+      this.#onWrapper(this.#members);
+    } else this.#release(chunk, index + 1, elements);
     this.#inObject = false;
     this.#place = "document";
     return index + 1;
@@ -337,6 +378,7 @@ export class JsonScanner {
       if (this.#namesRecord(this.#key)) this.#sawRecordKey = true;
       this.#place = "colon";
     } else if (this.#inObject && !this.#inRecords) {
+      this.#endMember(chunk, end);
       this.#place = "after-member";
     } else {
       this.#release(chunk, end, elements);

@@ -1,6 +1,7 @@
 /** JSON: an array of objects, an object around one, or objects one after the other. Read as a stream. */
 import { TraceloadError } from "../../core/errors.ts";
 import { namesTrace } from "../columns.ts";
+import { marksPages, WrapperPages } from "../json/wrapper-pages.ts";
 import { holdsTrace } from "../object-fields.ts";
 import type { RecordFormat, SourceRecord } from "../record.ts";
 import { tooLong } from "../row-problems.ts";
@@ -43,13 +44,23 @@ export const jsonFormat: RecordFormat = {
         next: "Rows before it were read. Mend or export the file again; one JSON object a line (NDJSON) survives bad lines.",
       });
     };
+    const pages = new WrapperPages();
+    let held = 0;
     for await (const chunk of text) {
-      scanner ??= new JsonScanner({ wrappers: holdsWrappers(chunk), namesRecord: namesTrace });
+      scanner ??= new JsonScanner({
+        wrappers: holdsWrappers(chunk),
+        namesRecord: namesTrace,
+        keepsMember: marksPages,
+        onWrapper: (members) => pages.take(members),
+      });
       const elements = scanner.push(chunk);
+      held += elements.length;
       if (elements.length > 0) yield elements.map(asRecord);
       failIfFaulty();
     }
     scanner?.end();
     failIfFaulty();
+    const parts = pages.end(held);
+    if (parts.length > 0) yield parts;
   },
 };

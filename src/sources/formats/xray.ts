@@ -28,7 +28,7 @@ export const xrayFormat = jsonExportFormat({
   name: "xray",
   title: "AWS X-Ray",
   matches: (shape) =>
-    hasAny(shape, ["Traces[].Segments", "TraceSummaries", "Segments[].Document"]) ||
+    hasAny(shape, ["Traces[].Segments", "TraceSummaries", "UnprocessedTraceIds", "Segments[].Document"]) ||
     (shape.has("trace_id") &&
       shape.has("id") &&
       shape.has("start_time") &&
@@ -39,6 +39,7 @@ export const xrayFormat = jsonExportFormat({
     return shape.has("Segments") ? ["Segments[]"] : [""];
   },
   cursors: ["NextToken"],
+  missing: "UnprocessedTraceIds[]",
   spans: ofObject((record, path) => {
     if (path === "TraceSummaries[]") return [{ traceId: record["Id"] }];
     if (path === "") return segmentSpans(record);

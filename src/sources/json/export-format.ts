@@ -35,6 +35,8 @@ export interface JsonExport {
   cursors?: readonly string[];
   /** Where it stands how many records there are in all, and the path of the records that this counts. */
   totals?: Readonly<Record<string, string>>;
+  /** Where the system lists traces that it did not hand out. */
+  missing?: string;
   /** Numbers come as texts, exactly as written: for exports whose IDs are numbers. */
   exactNumbers?: boolean;
   /** Longest record; 1 MiB unless told. */
@@ -71,9 +73,9 @@ class ExportReader {
   readonly #pages: Pages;
 
   constructor(definition: JsonExport, head: string) {
-    const { paths, passedOver = {}, cursors = [], totals = {}, maxRecordChars } = definition;
+    const { paths, passedOver = {}, cursors = [], totals = {}, missing, maxRecordChars } = definition;
     this.#definition = definition;
-    this.#pages = new Pages({ cursors, totals });
+    this.#pages = new Pages({ cursors, totals, missing });
     const own = typeof paths === "function" ? paths(sourceHead(head, false).shape()) : paths;
     this.#walker = new JsonWalker({
       paths: [...own, ...Object.keys(passedOver), ...this.#pages.paths],
@@ -109,7 +111,10 @@ class ExportReader {
     const what = passedOver[path];
     if (what !== undefined) return [{ kind: "passed-over", line, what }];
     if (text === undefined) return [{ kind: "broken", line, problem: tooLong() }];
-    if (this.#pages.paths.includes(path)) return this.#pages.take(path, line, text);
+    if (this.#pages.paths.includes(path)) {
+      this.#pages.take(path, text);
+      return [];
+    }
     const parsed = parseJson(text, exactNumbers);
     this.#found.set(path, (this.#found.get(path) ?? 0) + 1);
     if (!parsed.ok) return [{ kind: "broken", line, problem: parsed.problem }];

@@ -1,37 +1,51 @@
-/** What an export says of itself being one page of several: cursors that lead on, and totals above what it holds. */
+/**
+ * What an export says of itself being a part: one page of several (cursors that lead on, totals above what it holds), or
+ * without what the system could not hand out.
+ */
 import { parseJson } from "../formats/json-object.ts";
-import type { SourceRecord } from "../record.ts";
+import { excerpt, type SourceRecord } from "../record.ts";
 
 export interface PageMarks {
   /** Where it stands what leads to the next page: not null, false or empty. */
   cursors: readonly string[];
   /** Where it stands how many records there are in all, and the path of the records that this counts. */
   totals: Readonly<Record<string, string>>;
+  /** Where the IDs of traces stand that were not handed out. */
+  missing?: string | undefined;
 }
+
+const MOST_NAMED = 3;
 
 export class Pages {
   /** Where the marks stand. */
   readonly paths: readonly string[];
   readonly #marks: PageMarks;
   readonly #totals = new Map<string, number>();
+  #lead: string | undefined;
+  #missing = 0;
+  readonly #firstMissing: string[] = [];
 
   constructor(marks: PageMarks) {
+    const { cursors, totals, missing } = marks;
     this.#marks = marks;
-    this.paths = [...marks.cursors, ...Object.keys(marks.totals)];
+    this.paths = [...cursors, ...Object.keys(totals), ...(missing === undefined ? [] : [missing])];
   }
 
   /** Takes the JSON text of a mark. */
-  take(path: string, line: number, text: string): SourceRecord[] {
+  take(path: string, text: string): void {
     const parsed = parseJson(text);
+    if (!parsed.ok) return;
     if (this.#marks.cursors.includes(path)) {
-      const leadsOn = parsed.ok && parsed.value !== null && parsed.value !== "" && parsed.value !== false;
-      return leadsOn
-        ? [{ kind: "page", line, message: `it is one page of several: ${path} leads to the next` }]
-        : [];
+      if (leadsOn(parsed.value)) this.#lead = leadOf({ path, value: parsed.value });
+      return;
     }
-    const total = parsed.ok ? Number(parsed.value) : Number.NaN;
+    if (path === this.#marks.missing) {
+      this.#missing += 1;
+      if (this.#missing <= MOST_NAMED) this.#firstMissing.push(excerpt(String(parsed.value)));
+      return;
+    }
+    const total = Number(parsed.value);
     if (Number.isFinite(total)) this.#totals.set(path, this.#inAll(path, total));
-    return [];
   }
 
   /** Pages of one answer repeat its total; answers side by side have each their own. */
@@ -42,13 +56,53 @@ export class Pages {
 
   /** To be called when all was read. `held`: how many records stood on each path. */
   end(held: ReadonlyMap<string, number>): SourceRecord[] {
-    const records: SourceRecord[] = [];
-    for (const [path, total] of this.#totals) {
-      const count = held.get(this.#marks.totals[path] ?? "") ?? 0;
-      if (total > count) {
-        records.push({ kind: "page", line: 1, message: `it holds ${count} of ${total} records` });
-      }
-    }
-    return records;
+    const short = [...this.#totals]
+      .map(([path, total]) => ({ total, held: held.get(this.#marks.totals[path] ?? "") ?? 0 }))
+      .find((one) => one.total > one.held);
+    const all = [...held.values()].reduce((sum, count) => sum + count, 0);
+    return [
+      ...pageRecords({ lead: this.#lead, held: short?.held ?? all, total: short?.total }),
+      ...this.#missingRecords(),
+    ];
   }
+
+  #missingRecords(): SourceRecord[] {
+    const { missing } = this.#marks;
+    if (missing === undefined || this.#missing === 0) return [];
+    const rest = this.#missing - this.#firstMissing.length;
+    const named = this.#firstMissing.join(", ") + (rest === 0 ? "" : ` and ${rest} more`);
+    const traces = `${this.#missing} trace${this.#missing === 1 ? "" : "s"}`;
+    const message = `it lacks ${traces} that ${missing.replace("[]", "")} names: ${named}`;
+    return [{ kind: "page", line: 1, message }];
+  }
+}
+
+export interface Cursor {
+  path: string;
+  value: unknown;
+}
+
+/** Whether a cursor with that value leads to another page. */
+export function leadsOn(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
+  return value !== null && value !== undefined && value !== "" && value !== false && value !== 0;
+}
+
+export function leadOf({ path, value }: Cursor): string {
+  return value === true
+    ? `it is one page of several, as ${path} says`
+    : `it is one page of several: ${path} leads to the next`;
+}
+
+/** What is said where there is a `lead`, or the total is greater than the number of records held; else nothing. */
+export function pageRecords(seen: {
+  lead: string | undefined;
+  held: number;
+  total: number | undefined;
+}): SourceRecord[] {
+  const { lead, held, total = 0 } = seen;
+  if (lead === undefined && total <= held) return [];
+  const records = total > held ? `${held} of ${total} records` : `${held} record${held === 1 ? "" : "s"}`;
+  const message = [...(lead === undefined ? [] : [lead]), `it holds ${records}`].join("; ");
+  return [{ kind: "page", line: 1, message }];
 }

@@ -106,7 +106,10 @@ class ResultReader {
     const { columnsAt, failure } = this.#table;
     if (text === undefined) return [{ kind: "broken", line, problem: tooLong() }];
     const parsed = parseJson(text, true);
-    if (this.#pages.paths.includes(path)) return this.#pages.take(path, line, text);
+    if (this.#pages.paths.includes(path)) {
+      this.#pages.take(path, text);
+      return [];
+    }
     if (!parsed.ok) return [{ kind: "broken", line, problem: parsed.problem }];
     if (path === columnsAt) return this.#takeColumns(parsed.value, line);
     if (path === failure) {

@@ -5,6 +5,7 @@
 import { type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
 import path from "node:path";
 import { TraceloadError } from "../../core/errors.ts";
+import { trueWithin } from "../true-within.ts";
 
 const PARTIAL = ".partial";
 const CHUNK_BYTES = 32 * 1024;
@@ -29,6 +30,7 @@ export class RemoteCopy {
   #started: Promise<void> | undefined;
   #written = 0;
   #end: End | undefined;
+  readonly #isWhole = Promise.withResolvers<boolean>();
   #wake: (() => void)[] = [];
 
   constructor(options: CopyOptions) {
@@ -87,6 +89,11 @@ export class RemoteCopy {
     return this.#place;
   }
 
+  /** Resolves with whether all is there; waits for it so long. Nothing comes before it is read. */
+  wholeWithin(ms: number, signal: AbortSignal): Promise<boolean> {
+    return trueWithin(this.#isWhole.promise, ms, signal);
+  }
+
   /** Ends the asking: nobody reads further. What is there can still be read. */
   stop(): void {
     this.#stop.abort();
@@ -98,7 +105,7 @@ export class RemoteCopy {
     const before = await stat(file).catch(() => undefined);
     if (before?.isFile() === true) {
       this.#written = before.size;
-      this.#end = { kind: "whole" };
+      this.#finish({ kind: "whole" });
       return;
     }
     this.#place = file + PARTIAL;
@@ -106,10 +113,13 @@ export class RemoteCopy {
       await mkdir(path.dirname(file), { recursive: true, mode: ONLY_OWNER.directory });
       return open(this.#place, "w", ONLY_OWNER.file);
     });
-    void this.#copyAll(copy).then((end) => {
-      this.#end = end;
-      this.#wakeAll();
-    });
+    void this.#copyAll(copy).then((end) => this.#finish(end));
+  }
+
+  #finish(end: End): void {
+    this.#end = end;
+    this.#isWhole.resolve(end.kind === "whole");
+    this.#wakeAll();
   }
 
   async #copyAll(copy: FileHandle): Promise<End> {

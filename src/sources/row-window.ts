@@ -1,0 +1,30 @@
+/** Which rows of all sources `--skip` and `--limit` leave: some at each source's beginning are left out, and all behind the last. */
+import type { SourceOptions, SourceRow } from "../core/source.ts";
+
+export class RowWindow {
+  readonly #skip: number;
+  #toSkip = 0;
+  #left: number;
+
+  constructor({ skip, limit = Infinity }: Pick<SourceOptions, "skip" | "limit">) {
+    this.#skip = skip;
+    this.#left = limit;
+  }
+
+  /** Whether no further row is wanted. */
+  get isOver(): boolean {
+    return this.#left <= 0;
+  }
+
+  /** To be called before a source's first rows. */
+  nextSource(): void {
+    this.#toSkip = this.#skip;
+  }
+
+  take(rows: readonly SourceRow[]): SourceRow[] {
+    const wanted = rows.slice(this.#toSkip, this.#toSkip + this.#left);
+    this.#toSkip = Math.max(0, this.#toSkip - rows.length);
+    this.#left -= wanted.length;
+    return wanted;
+  }
+}
