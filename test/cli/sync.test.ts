@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { openSyncStage, overlaps, ticksWithoutRecord, tracesCsv } from "../fault/sync-stage.ts";
 import { openScene } from "../support/scene.ts";
 
 test("a sync that was not applied is taken from the file, run here, and reads what is new", async () => {
@@ -35,3 +36,26 @@ test("a sync that was not applied is taken from the file, run here, and reads wh
   expect(missing).toMatchObject({ code: 3 });
   expect(missing.stderr).toContain('there is no sync "nope"');
 }, 120_000);
+
+test("a worker on the embedded store runs what was applied before, and queues a tick behind the run", async () => {
+  const syncs =
+    "syncs:\n  exports:\n    files: exports/*.csv\n    dataset-group: 42\n    rate: 20/s\n" +
+    "    schedule: { cron: '* * * * * *' }\n    overlap: queue-one\n";
+  const stage = await openSyncStage({ name: "sync-embedded", redis: undefined, syncs });
+  const traces = Array.from({ length: 60 }, (_, row) => `t${row}`);
+  await stage.drop("a.csv", tracesCsv(traces));
+  expect((await stage.run(["sync", "apply"])).code).toBe(0);
+  const worker = stage.startWorker();
+  await worker.until(() => /sync exports: run \S+ finished[^]*sync exports: empty/.test(worker.stderr()));
+  const locked = await stage.run(["sync", "list"]);
+  expect([locked.code, locked.stderr]).toEqual([3, expect.stringContaining("store")]);
+  await worker.kill("SIGTERM");
+  expect((await worker.ended).code).toBe(0);
+  expect([...(await stage.applied()).values()]).toEqual(traces.map(() => 1));
+  const ticks = await stage.history("exports");
+  const [first, second] = ticks.filter(({ became }) => became === "ran");
+  expect(first?.result).toBe("finished");
+  expect(second?.due).toBeLessThan(first?.endedAt ?? 0);
+  expect(ticksWithoutRecord(ticks, 1_000)).toEqual([]);
+  expect(overlaps(ticks)).toEqual([]);
+}, 90_000);

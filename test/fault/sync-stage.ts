@@ -16,6 +16,7 @@ export interface HistoryTick {
   result?: string;
   carriedOut?: number;
   carried?: { traceId: string }[];
+  notices?: { kind: string; undelivered?: string }[];
   watermark?: { before?: number; after?: number };
   window?: { since?: number; until?: number };
   startedAt?: number;
@@ -27,9 +28,11 @@ export interface SyncStage {
   readonly sandbox: OwnSandbox;
   /** Runs a command on the stage's store, and waits for its end. */
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
-  startWorker(env?: Readonly<Record<string, string>>): Traceload;
+  startWorker(env?: Readonly<Record<string, string>>, ...flags: string[]): Traceload;
   /** A file for the syncs to find, there as a whole or not at all. */
   drop(name: string, content: string): Promise<void>;
+  /** Takes over a file of syncs, beside those that there are. */
+  apply(syncs: string): Promise<void>;
   /** Oldest first. */
   history(sync: string): Promise<HistoryTick[]>;
   /** How often the server holds each trace. */
@@ -41,11 +44,13 @@ const TIMES = ["--lease-ttl=10s", "--lock-time=5s", "--stalled-check=1s", "--swe
 
 export async function openSyncStage(options: {
   name: string;
+  /** For several tests; by default one that ends with its test. */
+  scene?: Scene;
   redis: RedisSource | undefined;
   syncs: string;
   sandbox?: readonly string[];
 }): Promise<SyncStage> {
-  const scene = await openScene(options.name);
+  const scene = options.scene ?? (await openScene(options.name));
   const redis = await options.redis?.start({ appendonly: "yes", appendfsync: "always" });
   if (redis !== undefined) {
     if (redis.directory !== undefined) scene.alsoKeep(redis.directory);
@@ -61,11 +66,16 @@ export async function openSyncStage(options: {
     scene,
     sandbox,
     run: (args, env) => scene.run([...args, ...common], withEnv(env)),
-    startWorker: (env) => scene.start(["worker", "--concurrency=8", ...TIMES, ...common], withEnv(env)),
+    startWorker: (env, ...flags) =>
+      scene.start(["worker", "--concurrency=8", ...TIMES, ...common, ...flags], withEnv(env)),
     drop: async (name, content) => {
       const hidden = path.join(scene.directory, name);
       await writeFile(hidden, content);
       await rename(hidden, path.join(scene.directory, "exports", name));
+    },
+    apply: async (syncs) => {
+      const ended = await stage.run(["sync", "apply", "--config", await scene.write("more.yaml", syncs)]);
+      if (ended.code !== 0) throw new Error(ended.stderr);
     },
     history: async (sync) => {
       const ended = await stage.run(["sync", "history", sync, "--limit=10000", "--json"]);
