@@ -136,3 +136,12 @@ function utcInstant(text: string): string | undefined {
   const whole = time.toISOString().slice(0, 19);
   return fraction === undefined ? `${whole}Z` : `${whole}.${fraction}Z`;
 }
+
+/** What a bare number in a program is of each kind: milliseconds, requests a second, bytes. */
+export const UNITS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  [ageMs, "ms"],
+  [durationMs, "ms"],
+  [positiveDurationMs, "ms"],
+  [rateLimit, "/s"],
+  [byteSize, "B"],
+]);

@@ -3,9 +3,12 @@ export { createTraceload, type RunHandle, type RunResult, type Traceload } from 
 export type {
   Duration,
   ImportOptions,
+  PublishOptions,
   ReadingOptions,
   RerunOptions,
+  ResumeOptions,
   SendingOptions,
+  ServerOptions,
   TraceloadOptions,
   VerifyOptions,
 } from "./library/options.ts";

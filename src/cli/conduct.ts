@@ -36,10 +36,10 @@ export interface Conduct {
   start(stage: Stage): Promise<RunEnd>;
   /** The import to type again, if there is one. */
   importArguments: readonly string[] | undefined;
-  /** Throws what makes the command fail though its report is written. */
-  judge?(summary: RunSummary, end: RunEnd): void;
-  /** Stands in for the exit code that the run's own end means. */
-  exitCodeOf?(summary: RunSummary): number;
+  /** What makes the command fail though its report is written. */
+  faultOf?: (end: RunEnd) => TraceloadError | undefined;
+  /** Stands in for the exit code that the run's own end means, unless a signal ended it. */
+  exitCodeOf?: (summary: RunSummary) => number;
 }
 
 /** Resolves with what `act` does; the target is open meanwhile. */
@@ -132,8 +132,11 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
       },
       importArguments: work.importArguments,
     });
-    work.judge?.(summary, end);
-    const exitCode = work.exitCodeOf?.(summary) ?? summary.exitCode;
+    const fault = work.faultOf?.(end);
+    if (fault !== undefined) throw fault;
+    const { exitCodeOf } = work;
+    const isOwn = exitCodeOf === undefined || session.received() !== undefined;
+    const exitCode = isOwn ? summary.exitCode : exitCodeOf(summary);
     printSummary(session, { ...summary, exitCode });
     return exitCode;
   } finally {

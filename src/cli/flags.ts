@@ -15,32 +15,6 @@ export const GLOBAL_SETTINGS = [
   "color",
 ] as const satisfies SettingName[];
 
-/** Flags of commands that send rows. */
-export const SENDING_SETTINGS = [
-  "rate",
-  "concurrency",
-  "timeout",
-  "horizon",
-  "maxAttempts",
-  "maxErrors",
-  "grace",
-  "onUnknown",
-  "onDraftChange",
-  "publish",
-] as const satisfies SettingName[];
-
-/** Hidden flags of commands that send rows: times that are set to seconds in tests. */
-export const PROTOCOL_SETTINGS = [
-  "sendWindow",
-  "leaseTtl",
-  "lockTime",
-  "stalledCheck",
-  "sweepInterval",
-  "retryBase",
-  "retryCap",
-  "publishWait",
-] as const satisfies SettingName[];
-
 const GROUP_TITLES = {
   input: "Input:",
   sending: "Sending:",
@@ -50,10 +24,13 @@ const GROUP_TITLES = {
   serving: "Serving:",
 } as const;
 
-/** yargs options for these settings. Every value is read as a string; parsing and defaults are the settings' own. */
+/**
+ * yargs options for these settings, in the order of their table. Every value is read as a string; parsing and defaults
+ * are the settings' own.
+ */
 export function flagOptions(names: readonly SettingName[]): Record<string, Options> {
   return Object.fromEntries(
-    names.map((name) => {
+    NAMES.filter((name) => names.includes(name)).map((name) => {
       const { flagOnly, alias, help, hidden, group, default: fallback } = SETTINGS[name];
       const shown = fallback === undefined || flagOnly ? help : `${help} [${fallback}]`;
       const options: Options = {

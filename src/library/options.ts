@@ -17,6 +17,8 @@ export interface SendingOptions {
   onDraftChange?: "continue" | "pause" | "stop";
   publish?: "never" | "if-clean" | "always";
   publishWait?: Duration;
+  /** How long after its claim a request may still leave. */
+  sendWindow?: Duration;
   retryBase?: Duration;
   retryCap?: Duration;
   /** Where reports go, one directory a run. Unless it is given, no report is written. */
@@ -31,13 +33,47 @@ export interface ReadingOptions {
   traceColumn?: string | number;
   spanColumn?: string | number;
   groupColumn?: string | number;
+  /** Where IDs stand that no name tells: `"trace_id=attributes.tid"`, `"span_id=…"`, `"dataset_group_id=…"`. */
+  map?: string | readonly string[];
+  /** Only records that all of these hold for: `"latency_ms>500"`. */
+  where?: string | readonly string[];
   unit?: "auto" | "trace" | "span";
   rootOnly?: boolean;
   padIds?: boolean;
   skip?: number;
+  /** Most rows to read. */
   limit?: number;
   /** Nothing to read is no error. */
   allowEmpty?: boolean;
+}
+
+/**
+ * How a server is asked for rows. In addresses and headers, `${NAME}` stands for a variable of the `environment` that
+ * `createTraceload` was given.
+ */
+export interface ServerOptions {
+  /** An https:// address or a Postgres server, beside the files or instead of them. */
+  from?: string;
+  /** SQL for the Postgres server; `:since` and `:until` are parameters. */
+  query?: string;
+  queryFile?: string;
+  /** What is posted to the https:// address, with `{{since}}` and `{{until}}`. */
+  body?: string;
+  bodyFile?: string;
+  contentType?: string;
+  /** `"Authorization: Bearer ${TOKEN}"`, or several. */
+  header?: string | readonly string[];
+  /** A time, or an age such as `"24h"`. */
+  since?: string | Date;
+  /** Likewise; default: now. */
+  until?: string | Date;
+  /** Where an answer says how to go on, such as `"next_cursor"` or `"header:x-cursor"`. */
+  pageCursor?: string;
+  /** Where that goes in the next request: `"query:NAME"`, `"body:PATH"` or `"url"`. */
+  pageInto?: string;
+  /** `"4GiB"`, or bytes. */
+  maxSourceSize?: string | number;
+  sourceTimeout?: Duration;
 }
 
 export interface TraceloadOptions extends SendingOptions {
@@ -51,7 +87,6 @@ export interface TraceloadOptions extends SendingOptions {
   sandboxRecord?: string;
   /** Requests in flight, at most. */
   concurrency?: number;
-  sendWindow?: Duration;
   leaseTtl?: Duration;
   lockTime?: Duration;
   stalledCheck?: Duration;
@@ -65,7 +100,7 @@ export interface TraceloadOptions extends SendingOptions {
   onFault?: (error: unknown) => void;
 }
 
-export interface ImportOptions extends SendingOptions, ReadingOptions {
+export interface ImportOptions extends SendingOptions, ReadingOptions, ServerOptions {
   /** Names the run: 1 to 64 of `A-Z a-z 0-9 _ -`. */
   runId?: string;
   /** Send what earlier runs added once more: what is in the draft will be there twice. */
@@ -86,6 +121,22 @@ export interface RerunOptions extends SendingOptions {
   /** Most rows to take. */
   limit?: number;
   runId?: string;
+  signal?: AbortSignal;
+}
+
+/** What is not given is as the run was started with. */
+export interface ResumeOptions extends SendingOptions {
+  /** Carry on although a file has changed: rows go by their IDs. */
+  acceptChangedSource?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface PublishOptions {
+  /** Also where rows did not make it or are unknown, or another writer was seen. */
+  force?: boolean;
+  /** How long a draft may take to be published. */
+  publishWait?: Duration;
+  reportDir?: string;
   signal?: AbortSignal;
 }
 

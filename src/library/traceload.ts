@@ -1,50 +1,42 @@
 /** The library: runs conducted as the command line's are, with values in place of flags, and events in place of output. */
-import { stdin } from "node:process";
 import type { Environment, LoadedSettings } from "../../config/load.ts";
 import { loadSettings } from "../../config/load.ts";
 import type { SettingName } from "../../config/settings.ts";
 import { TraceloadError } from "../core/errors.ts";
-import { rowsRead } from "../core/status.ts";
 import { type ReportRow, storedReportRows } from "../report/columns.ts";
 import type { RunSummary } from "../report/summary.ts";
 import { checkReportDirectory } from "../report/writer.ts";
 import {
   checkTarget,
-  copyFile,
-  importInputs,
-  importOptions,
-  openSources,
   openTarget,
   openWorkplace,
   type Progress,
   ratePerSecond,
-  remoteParts,
-  type RunEnd,
-  runIdOf,
-  sourceOptions,
-  systemClock,
   type Target,
   type Workplace,
 } from "../wire.ts";
-import {
-  conductImport,
-  type Conducting,
-  conductRerun,
-  conductVerify,
-  importFault,
-  RERUN_BY_DEFAULT,
-} from "../wire/conduct.ts";
 import { makeOpened } from "../wire/opened.ts";
 import { reportRun } from "../wire/run-report.ts";
-import type { ImportOptions, RerunOptions, TraceloadOptions, VerifyOptions } from "./options.ts";
+import type {
+  ImportOptions,
+  PublishOptions,
+  RerunOptions,
+  ResumeOptions,
+  TraceloadOptions,
+  VerifyOptions,
+} from "./options.ts";
+import { AnsweredRate, progressEvent } from "./progress.ts";
 import { RunEvents, type RunEvent } from "./run-events.ts";
 import {
   CLIENT_SETTINGS,
   IMPORT_SETTINGS,
+  PUBLISH_SETTINGS,
   RERUN_SETTINGS,
+  RESUME_SETTINGS,
   settingTexts,
   VERIFY_SETTINGS,
 } from "./setting-texts.ts";
+import { importOf, publication, rerunOf, resumption, verification, type Work } from "./work.ts";
 
 /** What a run came to: the object that `summary.json` holds. */
 export type RunResult = RunSummary;
@@ -66,10 +58,14 @@ export interface Traceload {
    * import again carries its run on, or finds the rows added before.
    */
   import(files: string | readonly string[], options?: ImportOptions): RunHandle;
+  /** Carries on a run that was interrupted, stopped, paused or cancelled; without a run, the newest that can be. */
+  resume(run?: string, options?: ResumeOptions): RunHandle;
   /** Tries rows of a run again, as a new run: the run is named by its id, `"latest"`, or a CSV report of it. */
   rerun(run: string, options?: RerunOptions): RunHandle;
   /** Settles the unknown rows of a run by asking the server; without a run, of the newest that has any. */
   verify(run?: string, options?: VerifyOptions): RunHandle;
+  /** Publishes the drafts of a finished run, named by its id or `"latest"`. */
+  publish(run: string, options?: PublishOptions): RunHandle;
   /** The rows of a run as its report has them, in input order, a page at a time. */
   rows(run: string): AsyncIterable<ReportRow>;
   /** Interrupts the run that goes on, waits for its rows in flight, and closes all that was opened. Repeating it does nothing. */
@@ -123,7 +119,7 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
   const begin = (
     { signal: asked, ...more }: { signal?: AbortSignal },
     allowed: readonly SettingName[],
-    act: (conducting: Conducting, signal: AbortSignal) => Promise<RunEnd>,
+    { act, faultOf, exitCodeOf }: Work,
   ): RunHandle => {
     const events = new RunEvents();
     const signal = asked === undefined ? stop.signal : AbortSignal.any([stop.signal, asked]);
@@ -139,22 +135,27 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
       const target = { ...shared, ratePerSecond: limit, rateSearch: settings.rate.search };
       const warnings = await checkTarget(target, settings.datasetGroup, signal);
       const note = (message: string) => events.push({ type: "note", message });
-      for (const warning of warnings) note(`warning: ${warning}`);
-      const pace = new Pace();
+      for (const warning of [...workplace.store.facts.warnings, ...warnings]) note(`warning: ${warning}`);
+      const answered = new AnsweredRate();
       const onProgress = (progress: Progress) => {
-        pace.see(progress);
+        answered.see(progress);
         events.push(progressEvent(progress));
       };
       const end = await act({ loaded, target, workplace, warnings, note, onProgress }, signal);
-      return reportRun({
+      const summary = await reportRun({
         store: workplace.store,
         run: end.run,
         directory,
-        rate: { limitPerSecond: limit ?? null, achievedPerSecond: pace.perSecond() },
+        rate: { limitPerSecond: limit ?? null, achievedPerSecond: answered.perSecond() },
         commands: { importArguments: undefined, ...commandFlags(loaded) },
         signal: undefined,
         allowEmpty: settings.allowEmpty,
       });
+      const fault = faultOf?.(end, loaded);
+      if (fault !== undefined) throw fault;
+      return exitCodeOf === undefined || signal.aborted
+        ? summary
+        : { ...summary, exitCode: exitCodeOf(summary) };
     };
     const result = line.then(work);
     line = result.then(
@@ -167,42 +168,14 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
   };
 
   return {
-    import: (files, importing = {}) =>
-      begin(importing, IMPORT_SETTINGS, async (conducting, signal) => {
-        const { settings } = conducting.loaded;
-        const named = importInputs(conducting.loaded, typeof files === "string" ? [files] : files);
-        if (named.includes("-")) {
-          throw new TraceloadError("wrong_usage", "standard input is the program's own: name a file");
-        }
-        const asking = { inputs: named, nowMs: systemClock.wallMs() };
-        const reading = await importOptions(sourceOptions(settings), settings, asking);
-        const runId = runIdOf(settings);
-        const remote = remoteParts(environment, (index) => copyFile(settings, runId, index));
-        const sources = await openSources(named, reading, { stdin, remote });
-        const plans = await sources.plan(signal);
-        const found = plans.flatMap(({ warnings }) => warnings);
-        for (const warning of found) conducting.note(`warning: ${warning}`);
-        const warnings = [...conducting.warnings, ...found];
-        const end = await conductImport({ ...conducting, warnings }, { runId, sources, reading }, signal);
-        const fault = importFault(settings, rowsRead(end.run.counts), end);
-        if (fault !== undefined) throw fault;
-        return end;
-      }),
-    rerun: (wanted, { only = RERUN_BY_DEFAULT, code, match, ...more } = {}) =>
-      begin(more, RERUN_SETTINGS, (conducting, signal) => {
-        const { limit } = more;
-        const chosen = {
-          statuses: [...only],
-          ...(code === undefined ? {} : { code }),
-          ...(match === undefined ? {} : { match }),
-          ...(limit === undefined ? {} : { limit }),
-        };
-        return conductRerun(conducting, { wanted, chosen }, signal);
-      }),
+    import: (files, importing = {}) => begin(importing, IMPORT_SETTINGS, importOf(files, environment)),
+    resume: (wanted, resuming = {}) => begin(resuming, RESUME_SETTINGS, resumption(wanted, environment)),
+    rerun: (wanted, { only, code, match, ...more } = {}) =>
+      begin(more, RERUN_SETTINGS, rerunOf(wanted, { only, code, match })),
     verify: (wanted, { wait = true, ...more } = {}) =>
-      begin(more, VERIFY_SETTINGS, (conducting, signal) =>
-        conductVerify(conducting, { wanted, wait }, signal),
-      ),
+      begin(more, VERIFY_SETTINGS, verification({ wanted, wait })),
+    publish: (wanted, { force = false, ...more } = {}) =>
+      begin(more, PUBLISH_SETTINGS, publication({ wanted, force })),
     async *rows(runId) {
       if (closing !== undefined) throw closedFault();
       const { store } = (await openOnce()).workplace;
@@ -230,38 +203,6 @@ function closedFault(): TraceloadError {
   return new TraceloadError("wrong_usage", "it was closed: nothing can be run with it any more", {
     next: "call createTraceload again",
   });
-}
-
-function progressEvent(progress: Progress): RunEvent {
-  const { run, inFlight, limitPerSecond, waitingMs } = progress;
-  return {
-    type: "progress",
-    runId: run.runId,
-    state: run.state,
-    counts: { read: rowsRead(run.counts), ...run.counts },
-    inFlight,
-    limitPerSecond: limitPerSecond ?? null,
-    waitingMs: waitingMs ?? null,
-  };
-}
-
-/** Requests answered over the whole run, per second. */
-class Pace {
-  #first: { at: number; answered: number } | undefined;
-  #last: { at: number; answered: number } | undefined;
-
-  see({ run: { counts } }: Progress): void {
-    const answered = counts.added + counts.rejected + counts.failed + counts.unknown;
-    this.#last = { at: systemClock.monotonicMs(), answered };
-    this.#first ??= this.#last;
-  }
-
-  perSecond(): number | null {
-    if (this.#first === undefined || this.#last === undefined) return null;
-    const seconds = (this.#last.at - this.#first.at) / 1000;
-    const answered = this.#last.answered - this.#first.answered;
-    return answered === 0 || seconds <= 0 ? null : answered / seconds;
-  }
 }
 
 /** What the commands to type next need to reach the same store and API. */

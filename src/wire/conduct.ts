@@ -1,16 +1,21 @@
 /**
- * What an import, a rerun and a verification do between opening a workplace and writing a report, whoever shows it: the
- * command line and the library.
+ * What an import, a rerun and others do between opening a workplace and writing a report, whoever shows it: the command
+ * line and the library.
  */
-import type { LoadedSettings } from "../../config/load.ts";
+import type { Environment, LoadedSettings } from "../../config/load.ts";
+import { findResumable } from "../app/resume.ts";
 import { parseRunOptions } from "../app/run-options.ts";
 import { refuseSecond } from "../app/forced-rows.ts";
 import type { RunEnd } from "../app/import-run.ts";
-import type { RerunSelection, RerunStatus } from "../app/reading-options.ts";
+import { RERUN_STATUSES, type RerunSelection, type RerunStatus } from "../app/reading-options.ts";
 import { TraceloadError } from "../core/errors.ts";
-import type { OpenedSources, SourceOptions } from "../core/source.ts";
+import type { OpenedSources } from "../core/source.ts";
+import { rowsRead } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
-import { earlierRun, requireOrigin } from "./carry-on.ts";
+import { EXIT_CODES } from "../report/exit-code.ts";
+import type { RunSummary } from "../report/summary.ts";
+import { earlierRun, givenOptions, requireOrigin, sourcesOfRun } from "./carry-on.ts";
+import type { ImportSources } from "./import-sources.ts";
 import { newRerun, newRun, runIdOf } from "./new-run.ts";
 import { countSelected, findParent } from "./rerun.ts";
 import type { Target } from "./target.ts";
@@ -27,20 +32,15 @@ export interface Conducting {
   onProgress: (progress: Progress) => void;
 }
 
-export interface ImportSources {
-  runId: string;
-  sources: OpenedSources;
-  reading: SourceOptions;
-  /** The same sources, with the copies that an earlier run has of what servers answered. */
-  reopen?: (copies: Readonly<Record<string, string>>) => Promise<OpenedSources>;
+export interface Imported extends ImportSources {
   /** Looks at what is going to be read, before it is; answers warnings that a new run is to keep. */
-  look?: (sources: OpenedSources) => Promise<string[]>;
+  look: (sources: OpenedSources) => Promise<string[]>;
 }
 
 /** Conducts an import to its end: a new run, or an earlier one of the same rows that is carried on. */
 export async function conductImport(
   { loaded, target, workplace, warnings, note, onProgress }: Conducting,
-  { runId, sources, reading, reopen, look }: ImportSources,
+  { runId, sources, reading, reopen, look }: Imported,
   signal: AbortSignal,
 ): Promise<RunEnd> {
   const { settings } = loaded;
@@ -51,12 +51,12 @@ export async function conductImport(
     ? undefined
     : await earlierRun(workplace.store, { ...run, runId: settings.runId }, sources, {
         acceptChanged: settings.acceptChangedSource,
-        reopen: reopen ?? (() => Promise.resolve(sources)),
+        reopen,
         changed: (left, difference) =>
           note(`run ${left.runId} is left as it is, and a new one started: ${difference}`),
       });
   const toRead = earlier === undefined ? sources : earlier.toRead;
-  const seen = toRead === undefined ? [] : ((await look?.(toRead)) ?? []);
+  const seen = toRead === undefined ? [] : await look(toRead);
   const isNamed = sources.facts.every(({ headHash }) => headHash !== undefined);
   if (settings.force && !settings.fresh && isNamed) await refuseSecond(workplace.store, run.fingerprint);
   for (const orphan of await workplace.interruptOrphans(run.fingerprint, earlier?.run.runId, signal)) {
@@ -78,13 +78,16 @@ export async function conductImport(
 /** What makes an import a failure although its run is over; undefined: nothing. */
 export function importFault(
   { allowEmpty }: Pick<LoadedSettings["settings"], "allowEmpty">,
-  read: number,
-  { run, fault }: RunEnd,
+  end: RunEnd,
 ): TraceloadError | undefined {
-  if (read > 0) return undefined;
-  if (fault !== undefined) return fault;
-  if (allowEmpty || run.state !== "finished") return undefined;
-  return nothingToRead(run.sources);
+  const { run } = end;
+  const isEmpty = rowsRead(run.counts) === 0 && run.state === "finished" && !allowEmpty;
+  return readingFault(end) ?? (isEmpty ? nothingToRead(run.sources) : undefined);
+}
+
+/** What kept a run from reading any row; undefined where it read some. */
+export function readingFault({ run, fault }: RunEnd): TraceloadError | undefined {
+  return rowsRead(run.counts) === 0 ? fault : undefined;
 }
 
 export function nothingToRead(names: readonly string[]): TraceloadError {
@@ -140,6 +143,53 @@ export function nothingLeft(parent: Run, selection: RerunSelection): TraceloadEr
   );
 }
 
+/** `option`: what the statuses were given by. Throws `wrong_usage` for one that no rerun takes. */
+export function rerunStatuses(option: string, names: readonly string[]): RerunStatus[] {
+  return names.map((name) => {
+    const found = RERUN_STATUSES.find((status) => status === name);
+    if (found !== undefined) return found;
+    const next = name === "invalid" ? "invalid rows can never be sent: mend failed.csv, and import it" : "";
+    throw new TraceloadError(
+      "wrong_usage",
+      `${option}: ${JSON.stringify(name)} must be one of ${RERUN_STATUSES.join(", ")}`,
+      next === "" ? {} : { next },
+    );
+  });
+}
+
+/** Carries a run on: the one that is named, or the newest that can be. `look` is shown what is still to be read. */
+export async function conductResume(
+  { loaded, target, workplace, note, onProgress }: Conducting,
+  {
+    wanted,
+    environment,
+    look,
+  }: {
+    wanted: string | undefined;
+    environment: Environment;
+    look?: (sources: OpenedSources) => void;
+  },
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const { settings, origins } = loaded;
+  const run = await findResumable(workplace.store, wanted);
+  requireOrigin(run, target.origin, "resume");
+  const acceptChanged = settings.acceptChangedSource;
+  const sources = await sourcesOfRun(workplace, run, { acceptChanged, environment });
+  if (sources !== undefined) look?.(sources.opened);
+  note(`carrying on run ${run.runId}`);
+  const { maxErrors: own } = parseRunOptions(run.runId, run.options);
+  const request = {
+    run,
+    sources,
+    options: givenOptions(loaded, target),
+    detach: false,
+    highWaterRows: settings.highWater,
+    maxErrors: origins.maxErrors === "default" ? own : settings.maxErrors,
+  };
+  return workplace.carryOn(request, signal, onProgress);
+}
+
 /** Settles the unknown rows of a run at rest: of the one that is named, or of the newest that has any. */
 export async function conductVerify(
   { target, workplace, note, onProgress }: Conducting,
@@ -150,4 +200,31 @@ export async function conductVerify(
   requireOrigin(run, target.origin, "verify");
   note(`asking about ${run.counts.unknown} unknown rows of run ${run.runId}`);
   return { run: await workplace.verify({ run, wait }, signal, onProgress), fault: undefined };
+}
+
+/** Rows that are unknown still outrank how the run itself ended. */
+export function verifyExitCode({ counts, exitCode }: RunSummary): number {
+  return counts.unknown > 0 ? EXIT_CODES.unknownRows : exitCode;
+}
+
+/** Publishes the drafts of a finished run. `force`: also where another writer was seen, or rows did not make it. */
+export async function conductPublish(
+  { loaded, target, workplace, note, onProgress }: Conducting,
+  { wanted, force }: { wanted: string; force: boolean },
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const found = await workplace.findPublishable(wanted);
+  requireOrigin(found, target.origin, "publish");
+  note(`publishing the drafts of run ${found.runId}`);
+  const policy = { when: "if-clean", force } as const;
+  const request = { run: found, policy, waitMs: loaded.settings.publishWait };
+  const run = await workplace.publish(request, signal, onProgress);
+  if (run.counts.added === 0) note("the run added no row: none of its drafts is its own to publish");
+  return { run, fault: undefined };
+}
+
+export function publishExitCode({ drafts }: RunSummary): number {
+  const states = drafts.flatMap(({ publication }) => (publication === undefined ? [] : [publication?.state]));
+  const isPublished = states.includes("published") && states.every((state) => state === "published");
+  return isPublished ? EXIT_CODES.ok : EXIT_CODES.rowsNotAdded;
 }

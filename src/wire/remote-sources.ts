@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { readProxy } from "../../config/credentials.ts";
 import type { Environment, LoadedSettings } from "../../config/load.ts";
+import { QUESTION_SETTINGS } from "../../config/setting-lists.ts";
 import { environmentName, flagName, type SettingName, type Settings } from "../../config/settings.ts";
 import type { TypedTime } from "../../config/units.ts";
 import { TraceloadError } from "../core/errors.ts";
@@ -28,19 +29,6 @@ export function importInputs({ settings, origins }: LoadedSettings, files: reado
   });
 }
 
-const ASKING = [
-  "query",
-  "queryFile",
-  "body",
-  "bodyFile",
-  "contentType",
-  "header",
-  "since",
-  "until",
-  "pageCursor",
-  "pageInto",
-] as const satisfies SettingName[];
-
 /**
  * `options`, with how servers are asked if one is among the inputs. Reads the files of queries. Throws `wrong_usage` and
  * `source_not_found`.
@@ -50,7 +38,8 @@ export async function importOptions(
   settings: Settings,
   { inputs, nowMs }: { inputs: readonly string[]; nowMs: number },
 ): Promise<SourceOptions> {
-  if (!inputs.some(isAddress) && ASKING.every((name) => settings[name] === undefined)) return options;
+  if (!inputs.some(isAddress) && QUESTION_SETTINGS.every((name) => settings[name] === undefined))
+    return options;
   const { contentType, header: headers = [], pageCursor, pageInto, maxSourceSize, sourceTimeout } = settings;
   if ((pageCursor === undefined) !== (pageInto === undefined)) {
     throw new TraceloadError(

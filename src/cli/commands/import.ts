@@ -1,29 +1,28 @@
 /** `traceload import`: the main job. */
-import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { stdin } from "node:process";
+import {
+  PROCESS_SETTINGS,
+  SANDBOX_SETTINGS,
+  SENDING_SETTINGS,
+  SOURCE_SETTINGS,
+} from "../../../config/setting-lists.ts";
 import {
   checkTarget,
-  copyFile,
   importInputs,
   importOptions,
-  openSources,
-  remoteParts,
   runIdOf,
   sourceOptions,
-  spooled,
-  spoolFile,
   systemClock,
   type Target,
 } from "../../wire.ts";
-import { conductImport, importFault, type ImportSources } from "../../wire/conduct.ts";
+import { conductImport, importFault } from "../../wire/conduct.ts";
+import { type ImportSources, openCopied, openImport } from "../../wire/import-sources.ts";
 import type { OpenedSources } from "../../core/source.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
 import { isForceMeant } from "../force-question.ts";
-import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 import { lookAtSources } from "../look-at-sources.ts";
 import { importArguments, planImport, refuseRemote } from "../plan-import.ts";
 import type { Session } from "../session.ts";
@@ -35,46 +34,20 @@ export const importCommand: Command = {
     many: true,
   },
   settings: [
-    "datasetGroup",
-    "format",
-    "traceColumn",
-    "spanColumn",
-    "groupColumn",
-    "map",
-    "where",
-    "unit",
-    "rootOnly",
-    "padIds",
-    "skip",
-    "limit",
-    "from",
-    "query",
-    "queryFile",
-    "body",
-    "bodyFile",
-    "contentType",
-    "header",
-    "since",
-    "until",
-    "pageCursor",
-    "pageInto",
-    "maxSourceSize",
-    "sourceTimeout",
-    "allowEmpty",
+    ...SOURCE_SETTINGS,
+    ...SENDING_SETTINGS,
+    ...PROCESS_SETTINGS,
+    ...SANDBOX_SETTINGS,
     "dryRun",
     "remote",
-    ...SENDING_SETTINGS,
     "runId",
     "force",
     "fresh",
     "acceptChangedSource",
     "detach",
-    "sandbox",
     "reportDir",
-    ...PROTOCOL_SETTINGS,
     "retention",
     "highWater",
-    "sandboxRecord",
   ],
   ownFlags: { yes: { type: "boolean", describe: "with --force: do not ask" } },
   examples: [
@@ -87,12 +60,14 @@ export const importCommand: Command = {
     ],
   ],
   run: async (session, argv) => {
+    const { environment, signal } = session;
     const { settings } = session.loaded;
-    const files = importInputs(session.loaded, (argv["files"] as string[] | undefined) ?? []);
+    const inputs = importInputs(session.loaded, (argv["files"] as string[] | undefined) ?? []);
     refuseToDetach(session);
     refuseRemote(session);
     const nowMs = systemClock.wallMs();
-    const reading = await importOptions(sourceOptions(settings), settings, { inputs: files, nowMs });
+    const reading = await importOptions(sourceOptions(settings), settings, { inputs, nowMs });
+    const from = { inputs, reading, environment, signal };
     if (settings.dryRun) {
       const copies = await mkdtemp(path.join(tmpdir(), "traceload-dry-run-"));
       const places = {
@@ -100,44 +75,21 @@ export const importCommand: Command = {
         answer: (index: number) => path.join(copies, String(index)),
       };
       try {
-        const sources = await openSources(files, reading, copiedTo(places, session));
-        return await planImport(session, sources);
+        return await planImport(session, await openCopied(from, places));
       } finally {
         await rm(copies, { recursive: true, force: true });
       }
     }
     return withTarget(session, async (target) => {
-      const asked = { target, files, reading, yes: argv["yes"] === true };
+      const asked = { target, files: inputs, reading, yes: argv["yes"] === true };
       if (settings.force && !(await isForceMeant(session, asked))) {
         session.err.stream.write("nothing was sent\n");
         return 0;
       }
-      const runId = runIdOf(settings);
-      const places = {
-        stdin: spoolFile(settings, runId),
-        answer: (index: number) => copyFile(settings, runId, index),
-      };
-      const sources = await openSources(files, reading, copiedTo(places, session));
-      const reopen = (copies: Readonly<Record<string, string>>) => {
-        const answer = (index: number) => copies[index] ?? places.answer(index);
-        return openSources(files, reading, copiedTo({ ...places, answer }, session));
-      };
-      return sendImport(session, target, { runId, sources, reading, reopen });
+      return sendImport(session, target, await openImport(settings, runIdOf(settings), from));
     });
   },
 };
-
-/** Standard input and what servers answer, by way of copies, which can be read again. */
-function copiedTo(
-  places: { stdin: string; answer: (index: number) => string },
-  { signal, environment }: Session,
-) {
-  return {
-    stdin: spooled(stdin, places.stdin, signal),
-    stdinAgain: () => createReadStream(places.stdin),
-    remote: remoteParts(environment, places.answer),
-  };
-}
 
 async function sendImport(session: Session, target: Target, imported: ImportSources): Promise<number> {
   const { settings } = session.loaded;
@@ -152,9 +104,6 @@ async function sendImport(session: Session, target: Target, imported: ImportSour
       const conducting = { loaded: session.loaded, target, workplace, warnings, note, onProgress };
       return conductImport(conducting, { ...imported, look }, signal);
     },
-    judge: ({ counts }, end) => {
-      const fault = importFault(settings, counts.read, end);
-      if (fault !== undefined) throw fault;
-    },
+    faultOf: (end) => importFault(settings, end),
   });
 }

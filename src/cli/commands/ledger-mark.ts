@@ -1,5 +1,6 @@
 /** `traceload ledger mark`: a person decides whether rows are in the draft. */
 import { stdin } from "node:process";
+import { READING_SETTINGS } from "../../../config/setting-lists.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import { ACTIVE_STATES } from "../../core/status.ts";
 import type { LedgerEntry, Store } from "../../core/store.ts";
@@ -42,19 +43,7 @@ export const ledgerMarkCommand: Command = {
     },
     ...ROW_POSITIONALS,
   ],
-  settings: [
-    "datasetGroup",
-    "format",
-    "traceColumn",
-    "spanColumn",
-    "groupColumn",
-    "map",
-    "where",
-    "unit",
-    "skip",
-    "limit",
-    "sandbox",
-  ],
+  settings: [...READING_SETTINGS, "sandbox"],
   ownFlags: {
     why: { type: "string", requiresArg: true, describe: "how it was found out; is kept (required)" },
     from: {

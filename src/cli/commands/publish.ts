@@ -1,23 +1,13 @@
 /** `traceload publish`: the drafts of a finished run become versions. */
-import { EXIT_CODES } from "../../report/exit-code.ts";
-import { checkTarget, requireOrigin } from "../../wire.ts";
+import { PROCESS_SETTINGS, SANDBOX_SETTINGS } from "../../../config/setting-lists.ts";
+import { checkTarget } from "../../wire.ts";
+import { conductPublish, publishExitCode } from "../../wire/conduct.ts";
 import type { Command } from "../command.ts";
 import { conduct, withTarget } from "../conduct.ts";
 
 export const publishCommand: Command = {
   positional: { name: "run", describe: "the run's id, or latest", many: false },
-  settings: [
-    "timeout",
-    "concurrency",
-    "sandbox",
-    "reportDir",
-    "leaseTtl",
-    "lockTime",
-    "stalledCheck",
-    "sweepInterval",
-    "publishWait",
-    "sandboxRecord",
-  ],
+  settings: ["timeout", ...PROCESS_SETTINGS, ...SANDBOX_SETTINGS, "publishWait", "reportDir"],
   ownFlags: {
     force: {
       type: "boolean",
@@ -37,24 +27,11 @@ export const publishCommand: Command = {
         warnings,
         readShare: () => undefined,
         importArguments: undefined,
-        start: async ({ workplace, note, onProgress }) => {
-          const found = await workplace.findPublishable(argv["run"] as string);
-          requireOrigin(found, target.origin, "publish");
-          note(`publishing the drafts of run ${found.runId}`);
-          const policy = { when: "if-clean", force } as const;
-          const request = { run: found, policy, waitMs: loaded.settings.publishWait };
-          const run = await workplace.publish(request, signal, onProgress);
-          if (run.counts.added === 0) note("the run added no row: none of its drafts is its own to publish");
-          return { run, fault: undefined };
+        start: ({ workplace, note, onProgress }) => {
+          const conducting = { loaded, target, workplace, warnings, note, onProgress };
+          return conductPublish(conducting, { wanted: argv["run"] as string, force }, signal);
         },
-        exitCodeOf: ({ drafts, exitCode }) => {
-          if (session.received() !== undefined) return exitCode;
-          const isPublished = drafts.some(({ publication }) => publication?.state === "published");
-          const isLeft = drafts.some(
-            ({ publication }) => (publication?.state ?? "published") !== "published",
-          );
-          return isPublished && !isLeft ? EXIT_CODES.ok : EXIT_CODES.rowsNotAdded;
-        },
+        exitCodeOf: publishExitCode,
       });
     });
   },

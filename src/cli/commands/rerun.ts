@@ -1,20 +1,13 @@
 /** `traceload rerun`: the rows of a run that did not make it, as a new run. */
+import { PROCESS_SETTINGS, SANDBOX_SETTINGS, SENDING_SETTINGS } from "../../../config/setting-lists.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Run, StoredRow } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import {
-  checkTarget,
-  countSelected,
-  findParent,
-  RERUN_STATUSES,
-  type RerunSelection,
-  type RerunStatus,
-} from "../../wire.ts";
-import { conductRerun, nothingLeft, RERUN_BY_DEFAULT } from "../../wire/conduct.ts";
+import { checkTarget, countSelected, findParent, RERUN_STATUSES, type RerunSelection } from "../../wire.ts";
+import { conductRerun, nothingLeft, RERUN_BY_DEFAULT, rerunStatuses } from "../../wire/conduct.ts";
 import { openStoreIfThere } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
-import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 import type { Session } from "../session.ts";
 import { renderSelection } from "../show/selection-text.ts";
 
@@ -23,16 +16,15 @@ const SAMPLE_ROWS = 5;
 export const rerunCommand: Command = {
   positional: { name: "run", describe: "the run's id, latest, or a CSV report of it", many: false },
   settings: [
+    ...SENDING_SETTINGS,
+    ...PROCESS_SETTINGS,
+    ...SANDBOX_SETTINGS,
     "limit",
     "dryRun",
-    ...SENDING_SETTINGS,
     "runId",
     "detach",
-    "sandbox",
     "reportDir",
-    ...PROTOCOL_SETTINGS,
     "highWater",
-    "sandboxRecord",
   ],
   ownFlags: {
     only: {
@@ -106,26 +98,17 @@ function named(parent: Run) {
 function selectionOf(session: Session, argv: Readonly<Record<string, unknown>>): RerunSelection {
   const { limit } = session.loaded.settings;
   const text = (name: string) => (typeof argv[name] === "string" ? argv[name] : undefined);
-  const [code, match] = [text("code"), text("match")];
+  const [only, code, match] = [text("only"), text("code"), text("match")];
   return {
-    statuses: statusesOf(text("only")),
+    statuses:
+      only === undefined
+        ? [...RERUN_BY_DEFAULT]
+        : rerunStatuses(
+            "--only",
+            only.split(",").map((part) => part.trim()),
+          ),
     ...(code === undefined ? {} : { code }),
     ...(match === undefined ? {} : { match }),
     ...(limit === undefined ? {} : { limit }),
   };
-}
-
-function statusesOf(only: string | undefined): RerunStatus[] {
-  if (only === undefined) return [...RERUN_BY_DEFAULT];
-  return only.split(",").map((part) => {
-    const found = RERUN_STATUSES.find((status) => status === part.trim());
-    if (found !== undefined) return found;
-    const why =
-      part.trim() === "invalid" ? "invalid rows can never be sent: mend failed.csv, and import it" : "";
-    throw new TraceloadError(
-      "wrong_usage",
-      `--only: ${JSON.stringify(part)} must be one of ${RERUN_STATUSES.join(", ")}`,
-      why === "" ? {} : { next: why },
-    );
-  });
 }

@@ -1,34 +1,27 @@
 /** `traceload resume`: carries on a run that was interrupted, stopped, paused or cancelled. */
-import {
-  checkTarget,
-  findResumable,
-  givenOptions,
-  parseRunOptions,
-  requireOrigin,
-  sourcesOfRun,
-} from "../../wire.ts";
+import { PROCESS_SETTINGS, SANDBOX_SETTINGS, SENDING_SETTINGS } from "../../../config/setting-lists.ts";
+import type { OpenedSources } from "../../core/source.ts";
+import { checkTarget } from "../../wire.ts";
+import { conductResume, readingFault } from "../../wire/conduct.ts";
 import type { Command } from "../command.ts";
 import { conduct, withTarget } from "../conduct.ts";
-import { PROTOCOL_SETTINGS, SENDING_SETTINGS } from "../flags.ts";
 
 export const resumeCommand: Command = {
   positional: { name: "run", describe: "the run's id, or latest: the newest that can be", many: false },
   settings: [
-    "acceptChangedSource",
     ...SENDING_SETTINGS,
-    "sandbox",
+    ...PROCESS_SETTINGS,
+    ...SANDBOX_SETTINGS,
+    "acceptChangedSource",
     "reportDir",
-    ...PROTOCOL_SETTINGS,
     "highWater",
-    "sandboxRecord",
   ],
   examples: [
     ["resume", "the newest run that is not over"],
     ["resume latest --rate 5/s", "slower than before"],
   ],
   run: async (session, argv) => {
-    const { loaded, signal } = session;
-    const { settings, origins } = loaded;
+    const { environment, loaded, signal } = session;
     return withTarget(session, async (target) => {
       const warnings = await checkTarget(target, undefined, signal);
       let readShare: () => number | undefined = () => undefined;
@@ -36,29 +29,13 @@ export const resumeCommand: Command = {
         warnings,
         readShare: () => readShare(),
         importArguments: undefined,
-        start: async ({ workplace, note, onProgress }) => {
-          const { store } = workplace;
-          const run = await findResumable(store, argv["run"] as string | undefined);
-          requireOrigin(run, target.origin, "resume");
-          const { acceptChangedSource: acceptChanged } = settings;
-          const { environment } = session;
-          const sources = await sourcesOfRun(workplace, run, { acceptChanged, environment });
-          if (sources !== undefined) readShare = () => sources.opened.readShare();
-          note(`carrying on run ${run.runId}`);
-          const { maxErrors: own } = parseRunOptions(run.runId, run.options);
-          const request = {
-            run,
-            sources,
-            options: givenOptions(loaded, target),
-            detach: false,
-            highWaterRows: settings.highWater,
-            maxErrors: origins.maxErrors === "default" ? own : settings.maxErrors,
-          };
-          return workplace.carryOn(request, signal, onProgress);
+        start: ({ workplace, note, onProgress }) => {
+          const conducting = { loaded, target, workplace, warnings, note, onProgress };
+          const wanted = argv["run"] as string | undefined;
+          const look = (sources: OpenedSources) => (readShare = () => sources.readShare());
+          return conductResume(conducting, { wanted, environment, look }, signal);
         },
-        judge: ({ counts }, { fault }) => {
-          if (fault !== undefined && counts.read === 0) throw fault;
-        },
+        faultOf: readingFault,
       });
     });
   },

@@ -1,4 +1,5 @@
 /** `traceload sync run`: a sync now, in the foreground, or left to a worker. */
+import { PROCESS_SETTINGS, RUN_TIMES, SANDBOX_SETTINGS } from "../../../config/setting-lists.ts";
 import type { TypedTime } from "../../../config/units.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import { printableJson } from "../../report/rows-text.ts";
@@ -6,22 +7,20 @@ import { checkTarget, type RunEnd } from "../../wire.ts";
 import { openSyncStore, readSyncFile } from "../../wire/sync-store.ts";
 import type { Command } from "../command.ts";
 import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
-import { PROTOCOL_SETTINGS } from "../flags.ts";
 import type { Session } from "../session.ts";
 import { namedSync, SYNC_POSITIONAL } from "../sync-names.ts";
 
 export const syncRunCommand: Command = {
   positional: SYNC_POSITIONAL,
   settings: [
+    ...PROCESS_SETTINGS,
+    ...SANDBOX_SETTINGS,
+    ...RUN_TIMES,
     "since",
     "until",
     "detach",
-    "concurrency",
-    "sandbox",
     "reportDir",
-    ...PROTOCOL_SETTINGS,
     "highWater",
-    "sandboxRecord",
   ],
   examples: [
     ["sync run nightly", "what it would do at its next tick, now"],

@@ -1,7 +1,7 @@
 /** `traceload verify`: settles the unknown rows of a run by asking the server. */
-import { EXIT_CODES } from "../../report/exit-code.ts";
+import { PROCESS_SETTINGS, SANDBOX_SETTINGS } from "../../../config/setting-lists.ts";
 import { checkTarget } from "../../wire.ts";
-import { conductVerify } from "../../wire/conduct.ts";
+import { conductVerify, verifyExitCode } from "../../wire/conduct.ts";
 import type { Command } from "../command.ts";
 import { conduct, withTarget } from "../conduct.ts";
 
@@ -11,17 +11,7 @@ export const verifyCommand: Command = {
     describe: "the run's id, or latest; without one the newest that has unknown rows",
     many: false,
   },
-  settings: [
-    "timeout",
-    "concurrency",
-    "sandbox",
-    "reportDir",
-    "leaseTtl",
-    "lockTime",
-    "stalledCheck",
-    "sweepInterval",
-    "sandboxRecord",
-  ],
+  settings: ["timeout", ...PROCESS_SETTINGS, ...SANDBOX_SETTINGS, "reportDir"],
   ownFlags: {
     wait: {
       type: "boolean",
@@ -47,8 +37,7 @@ export const verifyCommand: Command = {
           const conducting = { loaded: session.loaded, target, workplace, warnings, note, onProgress };
           return conductVerify(conducting, { wanted, wait }, signal);
         },
-        exitCodeOf: ({ exitCode, counts }) =>
-          counts.unknown > 0 && session.received() === undefined ? EXIT_CODES.unknownRows : exitCode,
+        exitCodeOf: verifyExitCode,
       });
     });
   },

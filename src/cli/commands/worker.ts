@@ -1,4 +1,5 @@
 /** `traceload worker`: serves the runs of a store until it is told to stop. */
+import { PROCESS_SETTINGS } from "../../../config/setting-lists.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Run, Store } from "../../core/store.ts";
 import { checkReportDirectory } from "../../report/writer.ts";
@@ -17,17 +18,13 @@ const LOOK_MS = 1_000;
 
 export const workerCommand: Command = {
   settings: [
-    "concurrency",
+    ...PROCESS_SETTINGS,
     "syncs",
     "syncReportDir",
     "timeout",
     "drainTimeout",
     "healthPort",
     "healthHost",
-    "leaseTtl",
-    "lockTime",
-    "stalledCheck",
-    "sweepInterval",
   ],
   examples: [
     ["worker --store redis://127.0.0.1:6379", "help with the runs on that Redis"],
