@@ -13,12 +13,13 @@ import { findOtherWriter } from "./publish-others.ts";
 import type { Ask } from "./verify-asking.ts";
 
 export interface PublishGroupParts {
-  store: Pick<Store, "getGroup" | "sweep" | "now" | "listRuns" | "readRows" | "pauseLimiter">;
+  store: Pick<Store, "getGroup" | "sweep" | "now" | "listRuns" | "readRows">;
   api: Pick<Api, "listDatasets" | "saveDraft">;
   /** For the reads, which may be repeated. */
   ask: Ask;
   takeSlot: (signal: AbortSignal) => Promise<void>;
-  limiter: string;
+  /** Has all senders wait, as the server asked. */
+  pause: (ms: number) => Promise<void>;
   locks: GroupLocks;
   clock: Clock;
   /** How long the listing is looked at for the draft's version number. */
@@ -99,7 +100,7 @@ class GroupPublication {
   }
 
   async #save(): Promise<Publication> {
-    const { api, takeSlot, store, clock, waitMs, limiter } = this.#parts;
+    const { api, takeSlot, store, clock, waitMs, pause } = this.#parts;
     const { datasetGroupId, draftDatasetId, note } = this.#request;
     for (let refusals = 0; ; refusals += 1) {
       await takeSlot(this.#signal);
@@ -109,7 +110,7 @@ class GroupPublication {
       const answer = await api.saveDraft(datasetGroupId);
       if (!answer.ok && answer.kind === "rate_limited" && refusals < MAX_REFUSALS) {
         const pauseMs = answer.retryInMs ?? POLL_MS * 2 ** Math.min(refusals, 6);
-        await store.pauseLimiter(limiter, pauseMs);
+        await pause(pauseMs);
         await clock.sleep(Math.min(pauseMs, LONGEST_POLL_MS), this.#signal);
         continue;
       }

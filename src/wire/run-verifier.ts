@@ -4,11 +4,11 @@ import { type Pacer, startPacer } from "../app/pacer.ts";
 import type { Presence } from "../app/presence.ts";
 import { makePublisher, type Publisher } from "../app/publish.ts";
 import type { PublishPolicy } from "../app/publish-policy.ts";
-import { makeRateGate, type RateGate } from "../app/rate-gate.ts";
+import { makeRateGate } from "../app/rate-gate.ts";
 import { parseRunOptions, type RunOptions } from "../app/run-options.ts";
 import { makeVerifier, type Verifier } from "../app/verify.ts";
 import { type Ask, makeAsk } from "../app/verify-asking.ts";
-import type { Api } from "../core/api.ts";
+import type { Api, ApiAnswer } from "../core/api.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Run, Store } from "../core/store.ts";
 import { notingAnswer, notingPause } from "./noted-answers.ts";
@@ -28,33 +28,14 @@ export function makeRunVerifier(
   run: Run,
   change: Partial<Pick<RunOptions, "onUnknown">> = {},
 ): Verifier {
-  const { store, api, locks, clock, onFault } = parts;
+  const { store, api, locks, clock } = parts;
   const options = parseRunOptions(run.runId, run.options);
   const onUnknown = change.onUnknown ?? options.onUnknown;
-  let pacer: Pacer | undefined;
-  const pace = {
-    note: (refused: boolean) => pacer?.note(refused),
-    paused: (ms: number) => pacer?.paused(ms),
-  };
-  const pauseLimiter = notingPause(store, pace);
-  const { ask, gate } = makeAsking(parts, { run, options, name: "verify", pauseLimiter });
-  const noted: Ask = (call, signal) => ask(() => notingAnswer(call(), pace), signal);
-  const verifier = makeVerifier({ store, api, ask: noted, locks, clock, run, onUnknown });
+  const { ask, paced } = makeAsking(parts, { run, options, name: "verify" });
+  const verifier = makeVerifier({ store, api, ask, locks, clock, run, onUnknown });
   return {
     waitingMs: () => verifier.waitingMs(),
-    verify: async (wanted, signal) => {
-      const { limiter, ratePerSecond: limitPerSecond } = options;
-      const inForce = () => gate.inForce();
-      // A few questions are no way to find a rate: that is left to those who send.
-      const search = false;
-      pacer = await startPacer({ store, limiter, limitPerSecond, search, inForce, clock, onFault });
-      try {
-        await verifier.verify(wanted, signal);
-        await pacer.tell();
-      } finally {
-        pacer.close();
-      }
-    },
+    verify: (wanted, signal) => paced(() => verifier.verify(wanted, signal)),
   };
 }
 
@@ -68,29 +49,68 @@ export function makeRunPublisher(
   const options = parseRunOptions(run.runId, run.options);
   const chosen = policy ?? { when: options.publish, force: false };
   if (chosen.when === "never") return undefined;
-  const { ask, takeSlot } = makeAsking(parts, { run, options, name: "publish" });
-  const { limiter, publishWaitMs: waitMs } = options;
-  return makePublisher({ store, api, ask, takeSlot, limiter, locks, clock, waitMs, run, policy: chosen });
+  const { ask, noted, takeSlot, pause, paced } = makeAsking(parts, { run, options, name: "publish" });
+  const publisher = makePublisher({
+    store,
+    api: {
+      listDatasets: (datasetGroupId, asked) => api.listDatasets(datasetGroupId, asked),
+      saveDraft: (datasetGroupId) => noted(api.saveDraft(datasetGroupId)),
+    },
+    ask,
+    takeSlot,
+    pause,
+    locks,
+    clock,
+    waitMs: options.publishWaitMs,
+    run,
+    policy: chosen,
+  });
+  return { publish: (signal) => paced(() => publisher.publish(signal)) };
+}
+
+interface Asking {
+  ask: Ask;
+  /** For what `ask` must not repeat. */
+  noted: <T>(answer: Promise<ApiAnswer<T>>) => Promise<ApiAnswer<T>>;
+  takeSlot: (signal: AbortSignal) => Promise<void>;
+  /** Has all senders wait. */
+  pause: (ms: number) => Promise<void>;
+  /** Does what asks. Only meanwhile are answers told to the shared pace. */
+  paced: (work: () => Promise<void>) => Promise<void>;
 }
 
 /** Questions at the run's rate, under a sender's name of their own. */
 function makeAsking(
-  { store, presence, clock }: RunVerifierParts,
-  {
-    run,
-    options,
-    name,
-    pauseLimiter = (limiter, ms) => store.pauseLimiter(limiter, ms),
-  }: { run: Run; options: RunOptions; name: string; pauseLimiter?: Store["pauseLimiter"] },
-): { ask: Ask; gate: RateGate; takeSlot: (signal: AbortSignal) => Promise<void> } {
+  { store, presence, clock, onFault }: RunVerifierParts,
+  { run, options, name }: { run: Run; options: RunOptions; name: string },
+): Asking {
   const { limiter, ratePerSecond, retryBaseMs, retryCapMs } = options;
   const sender = `${presence.owner()}/${run.seq}/${name}`;
   const gate = makeRateGate({ store, limiter, sender, ratePerSecond, clock });
   const takeSlot = (signal: AbortSignal) => gate.take(signal);
-  const asked = { pauseLimiter };
+  let pacer: Pacer | undefined;
+  const pace = {
+    note: (refused: boolean) => pacer?.note(refused),
+    paused: (ms: number) => pacer?.paused(ms),
+  };
+  const pauseLimiter = notingPause(store, pace);
+  const ask = makeAsk({ store: { pauseLimiter }, clock, limiter, takeSlot, retryBaseMs, retryCapMs });
   return {
-    ask: makeAsk({ store: asked, clock, limiter, takeSlot, retryBaseMs, retryCapMs }),
-    gate,
+    ask: (call, signal) => ask(() => notingAnswer(call(), pace), signal),
+    noted: (answer) => notingAnswer(answer, pace),
     takeSlot,
+    pause: (ms) => pauseLimiter(limiter, ms),
+    paced: async (work) => {
+      const inForce = () => gate.inForce();
+      // A few questions are no way to find a rate: that is left to those who send.
+      const asked = { limitPerSecond: ratePerSecond, search: false };
+      pacer = await startPacer({ store, limiter, ...asked, inForce, clock, onFault });
+      try {
+        await work();
+        await pacer.tell();
+      } finally {
+        pacer.close();
+      }
+    },
   };
 }

@@ -39,7 +39,7 @@ async function scene(fates: readonly Fate[], when: PublishPolicy["when"] = "if-c
       api,
       ask,
       takeSlot,
-      limiter: "key",
+      pause: (ms) => store.pauseLimiter("key", ms),
       locks,
       clock,
       waitMs: WAIT_MS,
