@@ -1,7 +1,8 @@
 /** What the ledger's commands work with: the store, looked after first, and the ledger's use cases. */
+import { existsSync } from "node:fs";
 import type { Settings } from "../../config/settings.ts";
 import { TraceloadError } from "../core/errors.ts";
-import { parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
+import { parseStoreUrl, type StoreConnection } from "./store-connection.ts";
 import { openSweptStore } from "./stores.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function openLedgerStore(
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection> {
   const address = parseStoreUrl(settings.store);
-  if (mustExist && address.kind === "embedded" && !storeExists(address)) {
+  if (mustExist && address.kind === "embedded" && !existsSync(address.directory)) {
     throw new TraceloadError("store_unreachable", `there is no store in ${address.directory}`, {
       next: "name the one that is meant: --store pglite:DIRECTORY, redis://host:6379 or postgres://host/database",
     });

@@ -1,7 +1,7 @@
 /** The clients that a store on Redis and its queue work with. */
 import { Redis, type RedisOptions } from "ioredis";
 import { TraceloadError } from "../core/errors.ts";
-import { openRedisStore, type RedisStoreOptions } from "../store/redis/store.ts";
+import { openRedisStore, redisStoreExists, type RedisStoreOptions } from "../store/redis/store.ts";
 import type { StoreConnection } from "./store-connection.ts";
 import { sendOncePerTurn } from "./turn-writes.ts";
 
@@ -15,46 +15,71 @@ export async function openRedisConnection(
   storeOptions: Pick<RedisStoreOptions, "recoveryMs">,
 ): Promise<StoreConnection> {
   const clients: Redis[] = [];
-  const connect = async (options: RedisOptions): Promise<Redis> => {
-    const common: RedisOptions = {
-      lazyConnect: true,
-      connectTimeout: 5_000,
-      retryStrategy: (attempt: number) => Math.min(attempt * 200, 2_000),
-    };
-    const client = new Redis(url, { ...common, ...options, replyMapping: "legacy" });
-    sendOncePerTurn(client);
-    let lastFault: unknown;
-    client.on("error", (error) => {
-      lastFault = error;
-      onFault(error);
-    });
-    clients.push(client);
-    try {
-      await client.connect();
-    } catch (error) {
-      for (const open of clients) open.disconnect();
-      throw unreachable(url, lastFault ?? error);
-    }
-    return client;
-  };
-  // The ledger and the workers wait for a Redis that is away; the producer is told, and sends its batch again.
-  const patient = { maxRetriesPerRequest: null };
-  const ledger = await connect(patient);
-  const consumer = await connect(patient);
-  const producer = await connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false });
-  const opening = openRedisStore({ client: ledger, prefix: REDIS_PREFIX, ...storeOptions });
-  const store = await opening.catch((error: unknown) => {
+  const disconnect = () => {
     for (const client of clients) client.disconnect();
-    throw error;
-  });
-  return {
-    store,
-    queue: { kind: "redis", producer, consumer, prefix: `{${REDIS_PREFIX}}` },
-    close: async () => {
-      await store.close();
-      for (const client of clients) client.disconnect();
-    },
   };
+  try {
+    const connect = async (options: RedisOptions): Promise<Redis> => {
+      const client = await connectTo(url, onFault, options);
+      clients.push(client);
+      return client;
+    };
+    // The ledger and the workers wait for a Redis that is away; the producer is told, and sends its batch again.
+    const patient = { maxRetriesPerRequest: null };
+    const ledger = await connect(patient);
+    const consumer = await connect(patient);
+    const producer = await connect({ maxRetriesPerRequest: 1, enableOfflineQueue: false });
+    const store = await openRedisStore({ client: ledger, prefix: REDIS_PREFIX, ...storeOptions });
+    return {
+      store,
+      queue: { kind: "redis", producer, consumer, prefix: `{${REDIS_PREFIX}}` },
+      close: async () => {
+        await store.close();
+        disconnect();
+      },
+    };
+  } catch (error) {
+    disconnect();
+    throw error;
+  }
+}
+
+/** Whether there is a store to open. Makes none. Throws `store_unreachable`. */
+export async function redisHasStore(url: string, onFault: (error: unknown) => void): Promise<boolean> {
+  const client = await connectTo(url, onFault, { maxRetriesPerRequest: 1 });
+  try {
+    return await redisStoreExists(client, REDIS_PREFIX);
+  } catch (error) {
+    throw unreachable(url, error);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function connectTo(
+  url: string,
+  onFault: (error: unknown) => void,
+  options: RedisOptions,
+): Promise<Redis> {
+  const common: RedisOptions = {
+    lazyConnect: true,
+    connectTimeout: 5_000,
+    retryStrategy: (attempt: number) => Math.min(attempt * 200, 2_000),
+  };
+  const client = new Redis(url, { ...common, ...options, replyMapping: "legacy" });
+  sendOncePerTurn(client);
+  let lastFault: unknown;
+  client.on("error", (error) => {
+    lastFault = error;
+    onFault(error);
+  });
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    client.disconnect();
+    throw unreachable(url, lastFault ?? error);
+  }
 }
 
 function unreachable(url: string, cause: unknown): TraceloadError {

@@ -36,9 +36,25 @@ export function parseStoreUrl(url: string): StoreAddress {
   });
 }
 
-/** Whether opening the store would find one. A server is there or not; what it holds does not matter. */
-export function storeExists(address: StoreAddress): boolean {
-  return address.kind !== "embedded" || existsSync(address.directory);
+/** Whether opening the store would find one. Throws for a server that cannot be asked, as opening does. */
+export async function storeExists(
+  address: StoreAddress,
+  onFault: (error: unknown) => void,
+): Promise<boolean> {
+  switch (address.kind) {
+    case "embedded":
+      return existsSync(address.directory);
+    case "postgres": {
+      const { postgresStoreExists } = await import("../store/postgres/open.ts");
+      return postgresStoreExists(address);
+    }
+    case "redis": {
+      const { redisHasStore } = await import("./redis-connection.ts");
+      return redisHasStore(address.url, onFault);
+    }
+    default:
+      return address satisfies never;
+  }
 }
 
 /**

@@ -5,9 +5,11 @@ import { thisProcess } from "../app/process-identity.ts";
 import { readSnapshot, type Snapshot } from "./snapshot.ts";
 import { openStoreConnection, parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
 
+type StoreSettings = Pick<Settings, "store" | "leaseTtl">;
+
 /** Opens the store, made if there is none. */
 export async function openStore(
-  settings: Settings,
+  settings: StoreSettings,
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection> {
   // 30 s, as the sending protocol has it: who has not come back by then has long lost its lease.
@@ -17,15 +19,16 @@ export async function openStore(
 
 /** Undefined where there is none yet, since looking must not create one. */
 export async function openStoreIfThere(
-  settings: Settings,
+  settings: StoreSettings,
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection | undefined> {
-  return storeExists(parseStoreUrl(settings.store)) ? openSweptStore(settings, onFault) : undefined;
+  const isThere = await storeExists(parseStoreUrl(settings.store), onFault);
+  return isThere ? openSweptStore(settings, onFault) : undefined;
 }
 
 /** Opens the store, made if there is none. Requests that were lost with their process are known as such. */
 export async function openSweptStore(
-  settings: Settings,
+  settings: StoreSettings,
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection> {
   const connection = await openStore(settings, onFault);

@@ -5,6 +5,7 @@ import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Store } from "../../src/core/store.ts";
 import { openPostgres, type OpenedPostgres, type PostgresOptions } from "../../src/store/postgres/open.ts";
+import { openStoreIfThere } from "../../src/wire/stores.ts";
 import { findPostgres, type PostgresServer } from "../support/postgres-server.ts";
 import { ADDED, setStage } from "../support/store-fixtures.ts";
 import { type ProxyOptions, startTcpProxy } from "../support/tcp-proxy.ts";
@@ -71,6 +72,24 @@ describe.skipIf(postgres === undefined)("a store on Postgres", () => {
       });
       expect(await store.getRun(stage.run.runId)).toMatchObject({ runId: stage.run.runId });
     }
+  });
+
+  test("is not made by who only looks", async () => {
+    const empty = await newDatabase();
+    const look = (store: string) => openStoreIfThere({ store, leaseTtl: 15_000 }, () => undefined);
+    expect(await look(empty)).toBeUndefined();
+    const client = new Client({ connectionString: empty });
+    await client.connect();
+    closers.push(() => client.end());
+    const { rows } = await client.query(
+      "select nspname from pg_namespace where nspname in ('traceload', 'bullmq')",
+    );
+    expect(rows).toEqual([]);
+    await open(url);
+    const there = await look(url);
+    expect(await there?.store.listRuns()).toEqual(expect.any(Array));
+    await there?.close();
+    await expect(look("postgres://127.0.0.1:1/none")).rejects.toMatchObject({ code: "store_unreachable" });
   });
 
   test("of a newer schema is refused, and both versions are named", async () => {

@@ -3,6 +3,7 @@ import { Redis, type CommonRedisOptions } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openRedisStore } from "../../src/store/redis/store.ts";
 import { checkRedisSettings, redisName } from "../../src/store/redis/settings.ts";
+import { openStoreIfThere } from "../../src/wire/stores.ts";
 import { findRedis, type RedisServer } from "../support/redis-server.ts";
 import { ADDED, aHolder, aRun, LONG_MS, REJECTED, setStage } from "../support/store-fixtures.ts";
 
@@ -38,6 +39,19 @@ describe.skipIf(redis === undefined)("the Redis store, when it is opened", () =>
       next: expect.stringContaining("npm install"),
     });
     expect(await client.hgetall("{newer}:meta")).toEqual({ schema: "999" });
+  });
+
+  test("it is not made by who only looks", async () => {
+    const client = connect();
+    const look = (database: number) =>
+      openStoreIfThere({ store: `${server.url}/${database}`, leaseTtl: 15_000 }, () => undefined);
+    expect(await look(9)).toBeUndefined();
+    await client.select(9);
+    expect(await client.keys("*")).toEqual([]);
+    await openRedisStore({ client });
+    const there = await look(9);
+    expect(await there?.store.listRuns()).toEqual([]);
+    await there?.close();
   });
 
   test("stores of different prefixes know nothing of each other", async () => {

@@ -4,7 +4,7 @@ import { Client, Pool } from "pg";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Store } from "../../core/store.ts";
 import { codeOf, mayPass, openStatements, reasonOf, storeFault } from "../sql/connection.ts";
-import { migrate } from "../sql/migrations.ts";
+import { isMigrated, migrate } from "../sql/migrations.ts";
 import { migrateQueues } from "../sql/queue-schema.ts";
 import { openSqlStore } from "../sql/store.ts";
 import { type PostgresAddress, postgresAddress } from "./address.ts";
@@ -73,6 +73,19 @@ export async function openPostgres(options: PostgresOptions): Promise<OpenedPost
   }
 }
 
+/** Whether there is a store to open. Makes none. Throws as `openPostgres` does. */
+export async function postgresStoreExists({
+  url,
+  openWithinMs = OPEN_WITHIN_MS,
+}: Pick<PostgresOptions, "url" | "openWithinMs">): Promise<boolean> {
+  const address = postgresAddress(url, {});
+  return onOneConnection(address, (pool) => withinReach(openWithinMs, () => isMigrated(pool))).catch(
+    (error: unknown) => {
+      throw openingFault(error, address.name);
+    },
+  );
+}
+
 /** A server that is not there is given up on at once; one that says that it will serve soon is waited for. */
 async function withinReach<T>(withinMs: number, ask: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + withinMs;
@@ -91,15 +104,21 @@ async function withinReach<T>(withinMs: number, ask: () => Promise<T>): Promise<
  * Checks the server and brings both schemas up to date; answers the warnings. On a connection without time limits: it
  * waits for another process that is about the same, and for as long as a change takes.
  */
-async function prepareServer({ name, config }: PostgresAddress): Promise<string[]> {
+function prepareServer(address: PostgresAddress): Promise<string[]> {
+  return onOneConnection(address, async (pool) => {
+    const warnings = await checkServer(pool, address.name);
+    await migrateQueues(pool);
+    await migrate(pool);
+    await requireSearchPath(pool, address.name);
+    return warnings;
+  });
+}
+
+async function onOneConnection<T>({ config }: PostgresAddress, act: (pool: Pool) => Promise<T>): Promise<T> {
   const pool = new Pool({ ...config, max: 1 });
   pool.on("error", () => undefined);
   try {
-    const warnings = await checkServer(pool, name);
-    await migrateQueues(pool);
-    await migrate(pool);
-    await requireSearchPath(pool, name);
-    return warnings;
+    return await act(pool);
   } finally {
     await pool.end();
   }

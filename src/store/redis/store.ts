@@ -83,6 +83,11 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   };
 }
 
+/** Whether there is a store of that prefix. Makes none. */
+export async function redisStoreExists(client: Redis | Cluster, prefix = DEFAULT_PREFIX): Promise<boolean> {
+  return (await client.exists(`{${prefix}}:meta`)) > 0;
+}
+
 /** A client that keeps trying says nothing by itself: the last reason it met is what a person needs to read. */
 async function withinReach<T>(client: Redis | Cluster, withinMs: number, open: () => Promise<T>): Promise<T> {
   let reason: Error | undefined;

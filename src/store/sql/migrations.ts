@@ -72,6 +72,11 @@ export async function migrate(pool: SqlPool, schema = DEFAULT_SCHEMA): Promise<v
   }
 }
 
+/** Whether `migrate` was here before. Makes nothing. Throws `store_schema` as it does. */
+export async function isMigrated(pool: Pick<SqlPool, "query">, schema = DEFAULT_SCHEMA): Promise<boolean> {
+  return (await versionOf(pool, quoteSchema(schema))) > 0;
+}
+
 async function applyPending(client: SqlClient, schema: string, quoted: string): Promise<void> {
   await client.query("select pg_advisory_xact_lock($1, 0)", [lockClasses(schema).schema]);
   // Whoever may not make schemas gets far enough where one was made for it.
