@@ -1,8 +1,15 @@
 /** BullMQ's PostgreSQL backend on the embedded pool. */
 import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
-import { createPostgresBackend, Queue, Worker, type PgPool } from "bullmq";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import {
+  createPostgresBackend,
+  type Processor,
+  Queue,
+  Worker,
+  type PgPool,
+  type WorkerOptions,
+} from "bullmq";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openEmbedded, type Embedded } from "../../src/store/pglite/open.ts";
 import { releaseActiveJobs } from "../../src/store/pglite/active-jobs.ts";
 import { scratchDirectory } from "../support/scratch-directory.ts";
@@ -11,6 +18,21 @@ describe("BullMQ on the embedded pool", () => {
   let embedded: Embedded;
   let connection: PgPool;
   const scratch = scratchDirectory();
+  // Closed after a test that failed, too: a worker would go on about the pool that has ended.
+  const openQueue = (name: string) => {
+    const queue = new Queue(name, { connection }, createPostgresBackend);
+    onTestFinished(() => queue.close());
+    return queue;
+  };
+  const openWorker = (
+    name: string,
+    process: Processor | null,
+    options: Omit<WorkerOptions, "connection">,
+  ) => {
+    const worker = new Worker(name, process, { connection, ...options }, createPostgresBackend);
+    onTestFinished(() => worker.close());
+    return worker;
+  };
 
   beforeAll(async () => {
     embedded = await openEmbedded({ directory: scratch.path("store") });
@@ -22,7 +44,7 @@ describe("BullMQ on the embedded pool", () => {
   });
 
   test("runs every job once", async () => {
-    const queue = new Queue("many", { connection }, createPostgresBackend);
+    const queue = openQueue("many");
     const ran = new Map<string, number>();
     const jobs = Array.from({ length: 300 }, (_, index) => ({
       name: "row",
@@ -31,19 +53,17 @@ describe("BullMQ on the embedded pool", () => {
     }));
     await queue.addBulk(jobs);
     await queue.addBulk(jobs);
-    const worker = new Worker(
+    const worker = openWorker(
       "many",
       async (job) => {
         ran.set(String(job.id), (ran.get(String(job.id)) ?? 0) + 1);
       },
-      { connection, concurrency: 32, removeOnComplete: { count: 0 } },
-      createPostgresBackend,
+      { concurrency: 32, removeOnComplete: { count: 0 } },
     );
     await vi.waitFor(async () => expect(await queue.count()).toBe(0), { timeout: 15_000 });
     await worker.close();
     expect([...ran.values()].filter((times) => times !== 1)).toEqual([]);
     expect(ran.size).toBe(300);
-    await queue.close();
   });
 
   test("takes any number of queues without a warning", async () => {
@@ -51,7 +71,7 @@ describe("BullMQ on the embedded pool", () => {
     const note = (warning: Error): void => void warnings.push(warning.name);
     process.on("warning", note);
     const queues = Array.from({ length: 20 }, (_, index) => {
-      return new Queue(`open-${index}`, { connection }, createPostgresBackend);
+      return openQueue(`open-${index}`);
     });
     for (const queue of queues) await queue.add("row", {});
     // Warnings are emitted a tick later.
@@ -60,33 +80,25 @@ describe("BullMQ on the embedded pool", () => {
     expect(warnings).toEqual([]);
     for (const queue of queues) {
       await queue.drain();
-      await queue.close();
     }
   });
 
   test("wakes an idle worker by a notification, long before it would look again", async () => {
-    const queue = new Queue("idle", { connection }, createPostgresBackend);
-    const worker = new Worker(
-      "idle",
-      async () => undefined,
-      // A worker that missed one notification would sleep for a minute, and the test with it.
-      { connection, drainDelay: 60 },
-      createPostgresBackend,
-    );
+    const queue = openQueue("idle");
+    // A worker that missed one notification would sleep for a minute, and the test with it.
+    const worker = openWorker("idle", async () => undefined, { drainDelay: 60 });
     await worker.waitUntilReady();
     for (let round = 0; round < 20; round += 1) {
       const completed = once(worker, "completed");
       await queue.add("row", { round });
       await completed;
     }
-    await worker.close();
-    await queue.close();
   });
 
   test("renews the lock of a job that takes longer than its lock", async () => {
-    const queue = new Queue("long", { connection }, createPostgresBackend);
+    const queue = openQueue("long");
     let runs = 0;
-    const worker = new Worker(
+    const worker = openWorker(
       "long",
       async () => {
         runs += 1;
@@ -94,26 +106,22 @@ describe("BullMQ on the embedded pool", () => {
         // Statements without a pause: renewing has to find its way in between.
         while (performance.now() < until) await embedded.pool.query("select $1::integer", [runs]);
       },
-      { connection, lockDuration: 900, stalledInterval: 300, maxStalledCount: 100 },
-      createPostgresBackend,
+      { lockDuration: 900, stalledInterval: 300, maxStalledCount: 100 },
     );
     const completed = once(worker, "completed");
     await queue.add("row", {});
     await completed;
     await worker.close();
     expect(runs).toBe(1);
-    await queue.close();
   });
 
   test("gives back at once what a dead worker held", async () => {
-    const queue = new Queue("dead", { connection }, createPostgresBackend);
+    const queue = openQueue("dead");
     await queue.addBulk([1, 2, 3].map((n) => ({ name: "row", data: { n }, opts: { jobId: `r${n}` } })));
-    const taker = new Worker("dead", null, { connection, lockDuration: 600_000 }, createPostgresBackend);
+    const taker = openWorker("dead", null, { lockDuration: 600_000 });
     const taken = [await taker.getNextJob("token"), await taker.getNextJob("token")];
     expect(taken.map((job) => job?.id)).toEqual(["r1", "r2"]);
     expect(await releaseActiveJobs(embedded.pool, "dead")).toBe(2);
     expect(await queue.getJobCounts("active", "waiting")).toEqual({ active: 0, waiting: 3 });
-    await taker.close();
-    await queue.close();
   });
 });
