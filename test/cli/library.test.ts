@@ -1,10 +1,14 @@
-/** The package as it is published, in a project of its own: its files, its types, and the guide's example as printed. */
+/** The package as it is published, in a project of its own: its files, its types, and the guide's examples as printed. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { json } from "node:stream/consumers";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { csvOf, rowIds } from "../support/row-files.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -36,7 +40,10 @@ beforeAll(async () => {
     await symlink(path.join(ROOT, "node_modules", name), path.join(modules, name));
   }
   const guide = await readFile(path.join(ROOT, "docs/guide/library.md"), "utf8");
-  await writeFile(path.join(project, "example.ts"), /```ts\n([\s\S]*?)```/.exec(guide)?.[1] ?? "");
+  const examples = [...guide.matchAll(/```ts\n([\s\S]*?)```/g)];
+  for (const [index, [, text = ""]] of examples.entries()) {
+    await writeFile(path.join(project, `example-${index + 1}.ts`), text);
+  }
   await writeFile(path.join(project, "traces.csv"), csvOf(rowIds(25)));
   await writeFile(path.join(project, "package.json"), '{ "type": "module" }');
   const compilerOptions = {
@@ -50,8 +57,11 @@ beforeAll(async () => {
   };
   await writeFile(
     path.join(project, "tsconfig.json"),
-    JSON.stringify({ compilerOptions, files: ["example.ts"] }),
+    JSON.stringify({ compilerOptions, include: ["*.ts"] }),
   );
+  await run(process.execPath, [path.join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "."], {
+    cwd: project,
+  });
 }, 120_000);
 
 afterAll(() => rm(project, { recursive: true, force: true }));
@@ -73,15 +83,39 @@ test("the package holds the program, the types of the library, and nothing else"
   expect(files.filter((file) => file.endsWith(".d.ts"))).toHaveLength(16);
 });
 
-test("the guide's example runs as printed: types checked, every row added, nothing left open", async () => {
-  await run(process.execPath, [path.join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "."], {
-    cwd: project,
-  });
-  const { stdout, stderr } = await run(process.execPath, ["example.js"], { cwd: project });
+test("the guide's example runs as printed: every row added, nothing left open", async () => {
+  const { stdout, stderr } = await run(process.execPath, ["example-1.js"], { cwd: project });
   const lines = stdout.trimEnd().split("\n");
   expect(lines.at(-1)).toBe("finished: 25 of 25 rows added, draft verified");
   expect(lines.slice(0, -1).every((line) => /^\d+ rows added so far$/.test(line))).toBe(true);
   expect(stderr).toBe("");
+}, 120_000);
+
+test("so does the one that asks a server, but for the address", async () => {
+  const asked: { authorization: string | undefined; body: unknown }[] = [];
+  const server = createServer((request, response) => {
+    const answer = async () => {
+      asked.push({ authorization: request.headers.authorization, body: await json(request) });
+      const records = [900, 900, 100].map((latency_ms, index) => {
+        return { env: "prod", latency_ms, attributes: { tid: `trace-${index}` } };
+      });
+      response.setHeader("content-type", "application/json").end(JSON.stringify(records));
+    };
+    void answer();
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const example = await readFile(path.join(project, "example-2.js"), "utf8");
+  const there = example.replace("https://traces.example.com", `http://127.0.0.1:${port}`);
+  await writeFile(path.join(project, "example-2.js"), there);
+  const { stdout, stderr } = await run(process.execPath, ["example-2.js"], {
+    cwd: project,
+    env: { ...process.env, TRACES_TOKEN: "a token" },
+  });
+  expect([stdout, stderr]).toEqual(["2 of 2 rows added\n", ""]);
+  const aTime = expect.stringMatching(/^\d{4}-.*Z$/) as string;
+  expect(asked).toEqual([{ authorization: "Bearer a token", body: { from: aTime, to: aTime } }]);
 }, 120_000);
 
 test("what is not the library's own cannot be imported", async () => {

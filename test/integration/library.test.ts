@@ -18,13 +18,8 @@ async function scene(change: TraceloadOptions = {}, rows = 6) {
   const recordFile = path.join(directory, "record.ndjson");
   const sandbox = await startSandbox({ recordFile, missingTrace: (traceId) => traceId.startsWith("lost-") });
   const { TRACELOAD_STORE: store = `pglite:${path.join(directory, "store")}` } = await anyStore.env();
-  const traceload = createTraceload({
-    store,
-    baseUrl: sandbox.url,
-    apiKey: "a-key-of-a-test",
-    rate: "unlimited",
-    ...change,
-  });
+  const options = { store, baseUrl: sandbox.url, apiKey: "a-key-of-a-test", rate: "unlimited" };
+  const traceload = createTraceload({ ...options, ...change });
   const file = path.join(directory, "rows.csv");
   await writeFile(file, csvOf([...rowIds(rows), ["lost-1", ""]]));
   onTestFinished(async () => {
@@ -33,7 +28,7 @@ async function scene(change: TraceloadOptions = {}, rows = 6) {
     await rm(directory, { recursive: true, force: true });
   });
   const traceIds = async () => (await readRecord(recordFile)).map(({ traceId }) => traceId);
-  return { traceload, directory, file, traceIds };
+  return { traceload, options, directory, file, traceIds };
 }
 
 async function faultOf(promise: Promise<unknown>): Promise<TraceloadError> {
@@ -46,7 +41,7 @@ async function faultOf(promise: Promise<unknown>): Promise<TraceloadError> {
 }
 
 test(
-  "rows that were refused are a result; a rerun and a verification take the run from there, and nothing is printed",
+  "rows that were refused are a result; others take the run from there, and nothing is printed",
   async () => {
     vi.stubEnv("TRACELOAD_RATE", "nonsense");
     vi.stubEnv("TRACELOAD_DATASET_GROUP", "43");
@@ -80,6 +75,13 @@ test(
     expect(JSON.parse(await readFile(path.join(reportDir, "r2", "summary.json"), "utf8"))).toEqual(again);
 
     expect((await traceload.verify("r1").result).counts).toMatchObject({ added: 6, unknown: 0 });
+    expect(await traceload.publish("r1").result).toMatchObject({ exitCode: 1 });
+    expect(await traceload.publish("r1", { force: true }).result).toMatchObject({
+      exitCode: 0,
+      drafts: [{ publication: { state: "published", versionNumber: 2 } }],
+    });
+    const invalid = traceload.rerun("r1", { only: ["invalid" as "failed"] });
+    expect((await faultOf(invalid.result)).code).toBe("wrong_usage");
     expect((await faultOf(traceload.verify().result)).code).toBe("run_not_found");
     expect(printed.map((spy) => spy.mock.calls)).toEqual([[], []]);
   },
@@ -115,9 +117,9 @@ test(
 );
 
 test(
-  "closing interrupts the run that goes on, and those that wait; then nothing can be run",
+  "closing interrupts the run that goes on, and those that wait; then nothing can be run, and another one resumes",
   async () => {
-    const { traceload, file } = await scene({ rate: 5, concurrency: 1 }, 40);
+    const { traceload, file, options, traceIds } = await scene({ rate: 5, concurrency: 1 }, 40);
     const run = traceload.import(file, { datasetGroup: 42 });
     const waiting = traceload.import(file, { datasetGroup: 43 });
     for await (const event of run) if (event.type === "progress") break;
@@ -126,6 +128,20 @@ test(
     expect((await run.result).state).toBe("interrupted");
     expect((await faultOf(waiting.result)).code).toBe("wrong_usage");
     expect((await faultOf(traceload.verify().result)).message).toContain("closed");
+
+    const other = createTraceload(options);
+    onTestFinished(() => other.close());
+    const { runId } = await run.result;
+    const resumed = other.resume();
+    const events: RunEvent[] = [];
+    for await (const event of resumed) events.push(event);
+    expect(await resumed.result).toMatchObject({
+      runId,
+      state: "finished",
+      counts: { added: 40, rejected: 1 },
+    });
+    expect(events).toContainEqual({ type: "note", message: `carrying on run ${runId}` });
+    expect(new Set(await traceIds()).size).toBe(40);
   },
   PATIENCE_MS,
 );
@@ -136,6 +152,7 @@ describe("options that mean nothing are refused", () => {
     [{ timeout: -1 }, 'timeout: "-1ms" is not a duration'],
     [{ colour: true } as object, 'there is no option "colour"'],
     [{ concurrency: true as unknown as number }, "concurrency: boolean"],
+    [{ store: ["pglite:a"] as unknown as string }, "store: object"],
   ])("%j", (options, message) => {
     expect(() => createTraceload(options)).toThrow(message);
   });
@@ -146,6 +163,10 @@ describe("options that mean nothing are refused", () => {
     expect((await faultOf(traceload.import("a.csv", { unit: "row" as "span" }).result)).message).toContain(
       "unit",
     );
+    const among = { where: ["env=prod", "latency"] };
+    expect((await faultOf(traceload.import("a.csv", among).result)).message).toMatch(/^where: "latency"/);
+    const late = { since: new Date(Number.NaN) };
+    expect((await faultOf(traceload.import("a.csv", late).result)).message).toMatch(/^since: object/);
     expect((await faultOf(traceload.import("a.csv").result)).code).toBe("key_missing");
     const reading = async () => {
       for await (const event of traceload.import("a.csv")) expect(event).toBeUndefined();
