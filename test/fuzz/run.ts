@@ -34,11 +34,13 @@ const total = {
   faults: {} as Record<string, number>,
   formats: {} as Record<string, number>,
   slowestMs: 0,
-  peakMiB: 0,
+  mostGrownMiB: 0,
 };
 const failures: { reason: string; kept: string; times: number }[] = [];
 let round = Number(values.round);
 let earlierSeconds = 0;
+/** Smaller cases included, that are tried to find the smallest that fails. */
+let begun = 0;
 
 const directory = mkdtempSync(path.join(tmpdir(), "traceload-fuzz-"));
 const caseFile = path.join(directory, "case");
@@ -68,8 +70,11 @@ function take(message: CaseMessage): void {
     case "started":
       round = message.round;
       break;
+    case "began":
+      begun += 1;
+      break;
     case "ended": {
-      const { outcome, cpuMs, peakMiB } = message;
+      const { outcome, cpuMs, grownMiB } = message;
       total.cases += 1;
       total.rows += outcome.rows;
       total.invalid += outcome.invalid;
@@ -77,7 +82,7 @@ function take(message: CaseMessage): void {
       const fault = outcome.fault ?? "none";
       total.faults[fault] = (total.faults[fault] ?? 0) + 1;
       total.slowestMs = Math.max(total.slowestMs, Math.round(cpuMs));
-      total.peakMiB = Math.max(total.peakMiB, Math.round(peakMiB));
+      total.mostGrownMiB = Math.max(total.mostGrownMiB, Math.round(grownMiB));
       break;
     }
     case "failed":
@@ -101,7 +106,7 @@ function secondsOf(child: ChildProcess): number {
 
 /** Until it ends by itself, hangs, or the time is over. */
 async function watch(child: ChildProcess): Promise<void> {
-  let [heard, atHeard] = [total.cases, 0];
+  let [heard, atHeard] = [begun, 0];
   let isOver = false;
   child.on("message", (message) => take(message as CaseMessage));
   const exited = once(child, "exit").then(([code, signal]) => {
@@ -112,7 +117,7 @@ async function watch(child: ChildProcess): Promise<void> {
   while (!isOver) {
     await Promise.race([exited, pause(LOOK_MS)]);
     seconds = Math.max(seconds, secondsOf(child));
-    if (total.cases !== heard) [heard, atHeard] = [total.cases, seconds];
+    if (begun !== heard) [heard, atHeard] = [begun, seconds];
     const hangs = seconds - atHeard > HANG_SECONDS;
     if (isOver || !(hangs || earlierSeconds + seconds >= Number(values.seconds))) continue;
     isOver = true;
