@@ -8,6 +8,8 @@ import { unpackZstd } from "./zstd.ts";
 
 /** Small, so that what is made of one piece dies young: four times as much doubled the process's resident memory. */
 const CHUNK_BYTES = 32 * 1024;
+/** Asking the system takes as long as making rows of one piece. */
+const READ_BYTES = 4 * CHUNK_BYTES;
 
 export interface SourceBytes {
   chunks: AsyncIterable<Buffer>;
@@ -27,12 +29,14 @@ export async function* fileChunks(path: string, signal: AbortSignal): AsyncGener
   try {
     for (;;) {
       signal.throwIfAborted();
-      const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-      const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES).catch((error: unknown) => {
+      const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+      const { bytesRead } = await file.read(buffer, 0, READ_BYTES).catch((error: unknown) => {
         throw unreadable(path, error);
       });
       if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
+      for (let from = 0; from < bytesRead; from += CHUNK_BYTES) {
+        yield buffer.subarray(from, Math.min(bytesRead, from + CHUNK_BYTES));
+      }
     }
   } finally {
     await file.close();
