@@ -77,8 +77,8 @@ export interface RecordFormat {
   reason?(head: SourceHead): string | undefined;
   /**
    * Reads the records. Faults of one record are `broken` records; a source that is not what it seems to be throws
-   * `source_format`, after the records before the fault. The first piece of `text` is its head: at least `HEAD_CHARS`
-   * characters, or all there are. It has neither byte order mark nor broken characters.
+   * `source_format`, after the records before the fault. The first piece of `text` is its head: `HEAD_CHARS` characters,
+   * or all there are. It has neither byte order mark nor broken characters.
    */
   records(text: AsyncIterable<string>, source: string): AsyncIterable<SourceRecord[]>;
 }

@@ -86,30 +86,41 @@ async function parquetPath(
   return remote.copy.whole(signal);
 }
 
-/** The first characters, and all of the text; a fault met on the way comes where it stands in the text. */
+/**
+ * The first characters, and all of the text, which begins with a piece of just these: what they show does not hang on
+ * how the source's bytes came. A fault met on the way comes where it stands in the text.
+ */
 async function withTextHead(
   text: AsyncIterable<string>,
 ): Promise<{ head: string; whole: boolean; all: AsyncIterable<string> }> {
   const iterator = text[Symbol.asyncIterator]();
-  let head = "";
+  let begin = "";
   let done = false;
   let fault: { error: unknown } | undefined;
-  while (head.length < HEAD_CHARS && !done) {
+  while (begin.length < HEAD_CHARS && !done) {
     try {
       const next = await iterator.next();
       if (next.done === true) done = true;
-      else head += next.value;
+      else begin += next.value;
     } catch (error) {
       fault = { error };
       done = true;
     }
   }
+  const head = headOf(begin);
   async function* all(): AsyncGenerator<string> {
     if (head !== "") yield head;
+    if (head.length < begin.length) yield begin.slice(head.length);
     if (fault !== undefined) throw fault.error;
     if (!done) yield* { [Symbol.asyncIterator]: () => iterator };
   }
-  return { head, whole: done && fault === undefined, all: all() };
+  return { head, whole: done && fault === undefined && head.length === begin.length, all: all() };
+}
+
+/** No character is cut in two. */
+function headOf(begin: string): string {
+  const isCut = (begin.codePointAt(HEAD_CHARS - 1) ?? 0) > 0xffff;
+  return begin.slice(0, isCut ? HEAD_CHARS + 1 : HEAD_CHARS);
 }
 
 async function* counted(
