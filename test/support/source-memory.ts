@@ -18,9 +18,9 @@ function* rows(head: string, row: (id: string) => string, tail: string): Generat
   yield tail;
 }
 
-function* longLine(head: string, tail: string): Generator<string> {
+function* longLine(head: string, tail: string, character = "x"): Generator<string> {
   yield head;
-  for (let part = 0; part < 200; part += 1) yield "x".repeat(MIB);
+  for (let part = 0; part < 200; part += 1) yield character.repeat(MIB);
   yield tail;
 }
 
@@ -29,6 +29,7 @@ const KINDS: Record<string, () => Generator<string>> = {
   ndjson: () => rows("", (text) => `{"trace_id":"${text}"}\n`, ""),
   json: () => rows('{"data":[{}', (text) => `,{"trace_id":"${text}"}`, "]}"),
   "long csv": () => longLine("trace_id,x\nt1,", "\nt2,y\n"),
+  "many cells of csv": () => longLine("trace_id,x\nt1,", "\nt2,y\n", ","),
   "long quoted csv": () => longLine('trace_id,x\nt1,"', '"\nt2,y\n'),
   "long ndjson": () => longLine('{"trace_id":"t1"}\n{"trace_id":"', '"}\n'),
   "long json": () => longLine('[{"trace_id":"t1"},{"trace_id":"', '"}]'),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { TraceloadError } from "../../src/core/errors.ts";
-import { MAX_RECORD_CHARS } from "../../src/sources/record.ts";
-import { brief, readFileOf } from "../support/source-reading.ts";
+import { HEAD_CHARS, MAX_RECORD_CHARS } from "../../src/sources/record.ts";
+import { brief, readFileOf, readStdin } from "../support/source-reading.ts";
 
 const lines = (rows: { line: number }[]): number[] => rows.map(({ line }) => line);
 
@@ -27,6 +27,15 @@ describe("tables", () => {
   test("delimiters in later lines do not count", async () => {
     const { rows } = await readFileOf("trace_id,note\nt1,a;b;c;d;e;f\nt2,g;h;i\n");
     expect(brief(rows)).toEqual(["t1/", "t2/"]);
+  });
+
+  test("the delimiter of a long header is the same in pieces of any size", async () => {
+    const half = HEAD_CHARS / 2;
+    // Behind the head there are so many commas that they would be more than the semicolons.
+    const text = `trace_id;${";".repeat(half)}${",".repeat(HEAD_CHARS)}\nt1;s1\n`;
+    for (const pieceBytes of [100, 30_000, 200_000]) {
+      expect(brief((await readStdin(text, {}, pieceBytes)).rows)).toEqual(["t1/"]);
+    }
   });
 
   test("--format tsv takes tabs, whatever the header holds", async () => {
@@ -157,6 +166,13 @@ describe("records that are too long, and quotes never closed", () => {
     const { rows, fault } = await readFileOf('trace_id,note\nt1,a\nt2,"some text\nmore text\n');
     expect(fault).toBeUndefined();
     expect(brief(rows)).toEqual(["t1/", "3:unclosed_quote"]);
+  });
+
+  test("stray quotes without end are an error, and are not tried for ever", async () => {
+    const { rows, fault } = await readFileOf(`trace_id,span_id\n${'t"1,"s\n'.repeat(2_000)}`);
+    expect(new Set(rows.map(({ invalid }) => invalid?.code))).toEqual(new Set(["unclosed_quote"]));
+    expect(rows).toHaveLength(100);
+    expect(fault).toMatchObject({ code: "source_format" });
   });
 
   test("a quote that swallows more than a record may hold is an error, after the rows before it", async () => {

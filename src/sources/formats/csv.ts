@@ -1,13 +1,14 @@
 /** Tables as text: CSV, TSV and their kin, and the tables that psql, mysql and sqlite3 draw on a terminal. */
 import { TraceloadError } from "../../core/errors.ts";
-import { excerpt, type RecordFormat, type SourceRecord } from "../record.ts";
+import { excerpt, MAX_RECORD_CHARS, type RecordFormat, type SourceRecord } from "../record.ts";
 import { problem, tooLong } from "../row-problems.ts";
-import { CsvCells, type CsvRecord } from "./csv-cells.ts";
 import { isTypesRow } from "./clickhouse-types.ts";
+import { CsvCells } from "./csv-cells.ts";
 import { sniffDelimiter } from "./delimiter.ts";
 import { refuseDisplay } from "./displays.ts";
 import { DrawnTable } from "./drawn-table.ts";
 import { isEscapedTsv } from "./escaped-tsv.ts";
+import type { CsvRecord } from "./parsed-cells.ts";
 
 const DELIMITER_NAMES: Readonly<Record<string, string>> = {
   ",": "commas",
@@ -20,7 +21,7 @@ function asRecord(record: CsvRecord): SourceRecord {
   const { line } = record;
   switch (record.kind) {
     case "cells":
-      return { kind: "cells", line, cells: record.cells };
+      return record;
     case "too-long":
       return { kind: "broken", line, problem: tooLong() };
     case "open-quote":
@@ -68,7 +69,7 @@ class TableRows {
       if (this.fault !== undefined) break;
       const record = asRecord(raw);
       if (record.kind === "cells" && !this.#isRow(record.cells, record.line)) continue;
-      passed.push(...this.end());
+      if (this.#held !== undefined) passed.push(...this.end());
       this.#records += 1;
       if (this.#records === 2 && record.kind === "cells" && isTypesRow(record.cells)) continue;
       if (record.kind === "cells" && isEmpty(record.cells)) {
@@ -107,7 +108,8 @@ class TableRows {
 function openTable(head: string, source: string, given: string | undefined): CsvCells {
   refuseDisplay(head, source);
   const delimiter = given ?? sniffDelimiter(head);
-  return new CsvCells(delimiter, { quotes: delimiter !== "\t" || !isEscapedTsv(head) });
+  const quotes = delimiter !== "\t" || !isEscapedTsv(head);
+  return new CsvCells({ delimiter, quotes, maxChars: MAX_RECORD_CHARS });
 }
 
 async function* readTable(
