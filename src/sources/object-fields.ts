@@ -2,7 +2,6 @@
 import { valueAt } from "../core/field-path.ts";
 import type { Choices } from "./choices.ts";
 import {
-  IDENTITY_FIELDS,
   columnNumber,
   columnsError,
   findColumn,
@@ -19,10 +18,8 @@ import { isNoParent } from "./row-problems.ts";
 /** Objects in which exports keep a record's own IDs, in folded form. */
 const PARENTS = new Set(["context", "contexts", "trace", "span", "attributes", "info", "transaction"]);
 
-/** What stands under a key path. `text` undefined: neither a text nor a number. */
-export interface FoundValue {
-  text: string | undefined;
-}
+/** What stands under a field's key: its text. Null: it is neither a text nor a number; undefined: there is none. */
+export type FoundTexts = Record<IdentityField, string | null | undefined>;
 
 type Path = readonly string[];
 
@@ -61,9 +58,10 @@ function knownPath(value: JsonObject, name: string): Path | undefined {
   return paths.find((path) => foldName(path.join(".")) === foldName(name));
 }
 
-function numbersAsWritten(text: string): unknown {
-  const parsed = parseJson(text, true);
-  return parsed.ok ? parsed.value : undefined;
+function textOf(found: unknown): FoundTexts[IdentityField] {
+  if (typeof found === "string" || found === undefined) return found;
+  if (found === null) return "";
+  return typeof found === "number" ? String(found) : null;
 }
 
 export class ObjectFields {
@@ -94,23 +92,19 @@ export class ObjectFields {
   }
 
   /**
-   * What stands in a record, numbers as they are written in `text`; a field that no key stands for is left out.
-   * Throws `source_columns` where two keys could stand for one.
+   * What stands in a record, numbers as they are written in `text`. Throws `source_columns` where two keys could stand
+   * for one field.
    */
-  read(value: JsonObject, text: string | undefined): Partial<Record<IdentityField, FoundValue>> {
-    const result: Partial<Record<IdentityField, FoundValue>> = {};
-    let asWritten: unknown;
-    for (const field of IDENTITY_FIELDS) {
-      if (this.#choices[field] === undefined && !this.#knows(field, value)) continue;
-      let found = this.#valueOf(field, value);
-      if (found === undefined) continue;
-      if (typeof found === "number") {
-        asWritten ??= text === undefined ? value : numbersAsWritten(text);
-        found = String(isJsonObject(asWritten) ? this.#valueOf(field, asWritten) : found);
-      }
-      result[field] = { text: typeof found === "string" ? found : found === null ? "" : undefined };
+  read(value: JsonObject, text: string | undefined): FoundTexts {
+    const trace = this.#valueOf("trace", value);
+    const span = this.#valueOf("span", value);
+    const group = this.#valueOf("group", value);
+    const isNumber = typeof trace === "number" || typeof span === "number" || typeof group === "number";
+    if (!isNumber || text === undefined) {
+      return { trace: textOf(trace), span: textOf(span), group: textOf(group) };
     }
-    return result;
+    const parsed = parseJson(text, true);
+    return this.read(parsed.ok && isJsonObject(parsed.value) ? parsed.value : value, undefined);
   }
 
   /** Whether the record is a span without a parent; undefined: its format does not say. */
@@ -126,19 +120,14 @@ export class ObjectFields {
   #valueOf(field: IdentityField, record: JsonObject): unknown {
     const choice = this.#choices[field];
     if (choice !== undefined) return valueAt(record, choice.path);
-    const path = this.#last[field];
-    return path === undefined ? undefined : at(record, path);
-  }
-
-  /** Whether a name that is known for the field is in the record. */
-  #knows(field: IdentityField, value: JsonObject): boolean {
     const last = this.#last[field];
-    if (last !== undefined && at(value, last) !== undefined) return true;
-    const path = this.#path(field, value);
-    if (path === undefined) return false;
+    const found = last === undefined ? undefined : at(record, last);
+    if (found !== undefined) return found;
+    const path = this.#path(field, record);
+    if (path === undefined) return undefined;
     this.#last[field] = path;
     this.#notes.column(field, path.join("."));
-    return true;
+    return at(record, path);
   }
 
   #path(field: IdentityField, value: JsonObject): Path | undefined {

@@ -6,7 +6,7 @@ import { pathsIn, valueAt } from "../core/field-path.ts";
 import { FIELD_NAMES, IDENTITY_FIELDS, noColumn } from "./columns.ts";
 import { RoundedDigits } from "./id-damage.ts";
 import { paddedId, plainId } from "./id-form.ts";
-import { ObjectFields } from "./object-fields.ts";
+import { ObjectFields, type FoundTexts } from "./object-fields.ts";
 import type { ReadingNotes } from "./reading-notes.ts";
 import { excerpt, type JsonObject, type RecordFormat, type RowProblem, type SourceRecord } from "./record.ts";
 import { RecordChoice, type RowReading } from "./record-choice.ts";
@@ -25,7 +25,7 @@ interface Identity {
   group: string;
   /** The trace's ID is 0, which names one here. */
   zeroTrace?: boolean;
-  problem?: RowProblem;
+  problem: RowProblem | undefined;
 }
 
 type CellsRecord = Extract<SourceRecord, { kind: "cells" }>;
@@ -40,6 +40,11 @@ function textOf(id: unknown): string | undefined {
   return typeof id === "number" && Number.isSafeInteger(id) ? String(id) : undefined;
 }
 
+function noText(found: FoundTexts): RowProblem {
+  const field = IDENTITY_FIELDS.findLast((field) => found[field] === null) ?? "trace";
+  return problem("id_not_text", `${FIELD_NAMES[field]} is neither a text nor a number`);
+}
+
 function shown(text: string): string {
   return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
 }
@@ -50,6 +55,9 @@ export class RowMaker {
   readonly #reading: RowReading;
   readonly #index: number;
   readonly #name: string;
+  /** Of rows that name none, and what is wrong with it. */
+  readonly #group: string;
+  readonly #groupProblem: RowProblem | undefined;
   /** Of what is read. */
   readonly #format: Pick<RecordFormat, "columns" | "spans">;
   #columns: TableColumns | undefined;
@@ -76,6 +84,8 @@ export class RowMaker {
     this.#name = source.name;
     this.#options = reading.options;
     this.#reading = reading;
+    this.#group = String(reading.options.datasetGroupId ?? "");
+    this.#groupProblem = groupProblem(this.#group);
     this.#choice = new RecordChoice(reading, this.#notes);
   }
 
@@ -184,16 +194,11 @@ export class RowMaker {
     if (this.#options.rootOnly && columns.parent !== undefined && !isNoParent(cell(columns.parent))) return;
     if (columns.conditions.length > 0 && !this.#choice.takes((index) => cell(columns.conditions[index])))
       return;
-    const identity: Identity = {
-      trace: cell(columns.trace),
-      span: cell(columns.span),
-      group: cell(columns.group),
-    };
+    const [trace, span] = [cell(columns.trace), cell(columns.span)];
     const lost =
-      this.#traceDigits.problemOf(identity.trace, FIELD_NAMES.trace) ??
-      this.#spanDigits.problemOf(identity.span, FIELD_NAMES.span);
-    if (lost !== undefined) identity.problem = lost;
-    rows.push(this.#row(line, identity));
+      this.#traceDigits.problemOf(trace, FIELD_NAMES.trace) ??
+      this.#spanDigits.problemOf(span, FIELD_NAMES.span);
+    rows.push(this.#row(line, { trace, span, group: cell(columns.group), problem: lost }));
   }
 
   #takeObject({ line, value, text }: ObjectRecord, rows: SourceRow[]): void {
@@ -202,19 +207,16 @@ export class RowMaker {
     this.#fields ??= new ObjectFields(this.#name, this.#reading.choices, this.#notes, this.#format.columns);
     if (this.#options.rootOnly && this.#fields.isRoot(value) === false) return;
     const found = this.#fields.read(value, text);
-    const identity: Identity = { trace: "", span: "", group: "" };
-    for (const field of IDENTITY_FIELDS) {
-      if (field === "span" && this.#options.unit === "trace" && !this.#format.spans) continue;
-      const fieldText = found[field]?.text;
-      if (fieldText !== undefined) {
-        identity[field] = fieldText.trim();
-      } else if (found[field] !== undefined) {
-        identity.problem = problem("id_not_text", `${FIELD_NAMES[field]} is neither a text nor a number`);
-      }
-    }
-    const row = this.#row(line, identity);
+    if (this.#options.unit === "trace" && !this.#format.spans) found.span = undefined;
+    const { trace, span, group } = found;
+    const row = this.#row(line, {
+      trace: trace?.trim() ?? "",
+      span: span?.trim() ?? "",
+      group: group?.trim() ?? "",
+      problem: trace === null || span === null || group === null ? noText(found) : undefined,
+    });
     // Whether a path that was mapped is in any record is known before the rows are sent.
-    if (found.trace !== undefined || this.#traceKeySeen || this.#reading.choices.trace?.mapped === true) {
+    if (trace !== undefined || this.#traceKeySeen || this.#reading.choices.trace?.mapped === true) {
       this.#traceKeySeen = true;
       this.#keyless = undefined;
       this.#release(rows);
@@ -239,7 +241,12 @@ export class RowMaker {
     const trace = textOf(choices.trace === undefined ? traceId : valueAt(value, choices.trace.path));
     const span = textOf(choices.span === undefined ? spanId : valueAt(value, choices.span.path));
     const group = choices.group === undefined ? "" : textOf(valueAt(value, choices.group.path));
-    const identity: Identity = { trace: trace ?? "", span: span ?? "", group: group ?? "" };
+    const identity: Identity = {
+      trace: trace ?? "",
+      span: span ?? "",
+      group: group ?? "",
+      problem: undefined,
+    };
     if (zeroIsAnId === true && trace === "0") identity.zeroTrace = true;
     if (trace === undefined || (span === undefined && this.#options.unit === "span")) {
       const name = FIELD_NAMES[trace === undefined ? "trace" : "span"];
@@ -256,12 +263,12 @@ export class RowMaker {
     this.#notes.traceZeros.note(trace);
     this.#notes.spanZeros.note(span);
     const ownGroup = isMissing(identity.group) ? "" : identity.group;
-    const group = ownGroup === "" ? String(this.#options.datasetGroupId ?? "") : ownGroup;
+    const group = ownGroup === "" ? this.#group : ownGroup;
     const invalid =
       identity.problem ??
       (identity.zeroTrace === true ? undefined : this.#traceProblem(trace)) ??
       this.#spanProblem(span) ??
-      groupProblem(group);
+      (ownGroup === "" ? this.#groupProblem : groupProblem(group));
     const spanId = isMissing(span) ? "" : span;
     return {
       source: this.#index,
