@@ -14,7 +14,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   EMFILE: "too many open files",
   CERT_HAS_EXPIRED: "certificate has expired",
   CERT_NOT_YET_VALID: "certificate is not valid yet",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "certificate is self-signed",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "certificate is self-signed (see NODE_EXTRA_CA_CERTS)",
   SELF_SIGNED_CERT_IN_CHAIN: "certificate chain ends in a self-signed one (see NODE_EXTRA_CA_CERTS)",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "certificate's issuer is not known (see NODE_EXTRA_CA_CERTS)",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "certificate's issuer is not known (see NODE_EXTRA_CA_CERTS)",

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { makeLocalSlots } from "../app/local-slots.ts";
 import { makeRateGate } from "../app/rate-gate.ts";
 import { makeRemoteCheck, type RemoteCheck } from "../app/remote-check.ts";
-import { systemClock } from "../core/clock.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";
 import type { Target } from "./target.ts";
 
@@ -14,12 +14,13 @@ export function openRemoteCheck({
   target,
   store,
   knownGroupId,
+  clock = systemClock,
 }: {
-  target: Target;
+  target: Pick<Target, "api" | "limiter" | "ratePerSecond">;
   store: Store | undefined;
   knownGroupId: number | undefined;
+  clock?: Clock;
 }): RemoteCheck {
-  const clock = systemClock;
   const { api, limiter, ratePerSecond } = target;
   const slots = store ?? makeLocalSlots(clock);
   const gate = makeRateGate({

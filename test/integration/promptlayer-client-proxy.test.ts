@@ -1,29 +1,8 @@
-import { connect, type Socket } from "node:net";
 import { describe, expect, test, vi } from "vitest";
 import { attempt, openApi, TEST_KEY } from "../support/api-under-test.ts";
 import { LOCALHOST_CERT } from "../support/localhost-certificate.ts";
-import {
-  ADDED_BODY,
-  httpAnswer,
-  type RawRequest,
-  type RawServer,
-  startRawServer,
-} from "../support/raw-server.ts";
-
-/** A proxy that opens every tunnel it is asked for. */
-function startTunnelProxy(options: { tls?: boolean } = {}): Promise<RawServer> {
-  const join = ({ head, socket }: RawRequest): void => {
-    const port = Number(/^CONNECT localhost:(\d+) /u.exec(head)?.[1]);
-    socket.removeAllListeners("data");
-    const onward: Socket = connect(port, "127.0.0.1", () => {
-      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-      socket.pipe(onward).pipe(socket);
-    });
-    onward.on("error", () => socket.destroy());
-    socket.on("close", () => onward.destroy());
-  };
-  return startRawServer(join, options);
-}
+import { ADDED_BODY, httpAnswer, type RawServer, startRawServer } from "../support/raw-server.ts";
+import { startTunnelProxy } from "../support/tunnel-proxy.ts";
 
 const startApiServer = (): Promise<RawServer> =>
   startRawServer(({ socket }) => socket.write(httpAnswer(201, ADDED_BODY)), { tls: true });

@@ -197,6 +197,8 @@ describe("a server that says no", () => {
     ["a page behind a comment", 200, "\n<!-- x -->\n<html><body>", /answered a web page instead of data/],
     ["an error's page", 500, "<html><title>Oops</title><p>long</p>", /answered 500: "Oops"/],
     ["nothing", 404, "", /answered 404$/],
+    ["a message", 400, '{"error":{"type":"x","message":"no such field"}}', /answered 400: "no such field"$/],
+    ["a detail", 403, '{"detail":"not yours"}', /answered 403: "not yours"$/],
     ["a part", 206, CSV, /answered 206/],
   ])("is told by what it says: %s", async (_, status, body, message) => {
     const { url } = await startServer((response) => response.writeHead(status).end(body));
@@ -221,6 +223,16 @@ describe("a server that says no", () => {
     const { fault } = await readAddressRows({ address: "http://127.0.0.1:1/a.csv" });
     expect(fault).toMatchObject({ code: "source_unreadable" });
     expect(String(fault)).toContain("127.0.0.1:1: connection refused");
+  });
+
+  test("by a certificate of nobody's is told with what would make it somebody's", async () => {
+    const { port } = await startRawServer(() => undefined, { tls: true });
+    const { fault } = await readAddressRows({ address: `https://localhost:${port}/a.csv` });
+    expect(fault).toMatchObject({
+      code: "source_unreadable",
+      message: expect.stringContaining("certificate is self-signed") as unknown,
+      next: expect.stringContaining("NODE_EXTRA_CA_CERTS") as unknown,
+    });
   });
 });
 
@@ -450,6 +462,37 @@ describe("pages", () => {
     ).rejects.toMatchObject({
       code: "wrong_usage",
       message: expect.stringContaining(flag) as unknown,
+    });
+  });
+});
+
+describe("a proxy", () => {
+  const address = "https://traces.example/a.csv";
+
+  test("that wants a password, or lets nothing through, is named without the one that it was given", async () => {
+    for (const [status, next] of [
+      [407, /HTTPS_PROXY=/],
+      [502, /NO_PROXY/],
+    ] as const) {
+      const { port } = await startRawServer(({ socket }) => void socket.end(httpAnswer(status, "no")));
+      const { fault } = await readAddressRows({ address, proxy: `http://me:hunter2@127.0.0.1:${port}` });
+      expect(fault).toMatchObject({
+        code: "source_unreadable",
+        next: expect.stringMatching(next) as unknown,
+      });
+      expect(String(fault)).toContain(
+        `${address}: the proxy 127.0.0.1:${port} answered ${status} instead of opening a tunnel`,
+      );
+    }
+  });
+
+  test("that is not there, or is none, is told", async () => {
+    const away = await readAddressRows({ address, proxy: "http://me:hunter2@127.0.0.1:1" });
+    expect(String(away.fault)).toContain("traces.example, through the proxy 127.0.0.1:1: connection refused");
+    const none = await readAddressRows({ address, proxy: "socks5://me:hunter2@127.0.0.1:1" });
+    expect(none.fault).toMatchObject({
+      code: "config_invalid",
+      message: `the proxy of ${address} has no http or https URL`,
     });
   });
 });

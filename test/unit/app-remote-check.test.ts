@@ -3,7 +3,9 @@ import { makeLocalSlots } from "../../src/app/local-slots.ts";
 import { isInSample, makeRemoteCheck } from "../../src/app/remote-check.ts";
 import { newRow } from "../../src/app/producer.ts";
 import type { NewRow } from "../../src/core/store.ts";
+import { openRemoteCheck } from "../../src/wire/remote-check.ts";
 import { fakeClock } from "../support/fake-clock.ts";
+import { createMemoryStore } from "../support/memory-store.ts";
 import { failure, ok, scriptedApi, type ScriptedApi } from "../support/scripted-api.ts";
 import { sourceRow } from "../support/scripted-sources.ts";
 
@@ -125,6 +127,24 @@ describe("asking the API about rows", () => {
     });
     await expect(remote.ask(rowsOf("t1", "t2"), AbortSignal.abort("no"))).rejects.toBe("no");
   });
+});
+
+test("in a store it keeps to the limit of all who send with the key, at the lowest rate among them", async () => {
+  const clock = fakeClock();
+  const store = createMemoryStore({ now: () => clock.monotonicMs() });
+  const api = scriptedApi();
+  const askedAt: number[] = [];
+  api.onGetTrace = () => {
+    askedAt.push(clock.monotonicMs());
+    return ok({ spanIds: [] });
+  };
+  const target = { api, limiter: "key", ratePerSecond: 50 };
+  await store.reserveSlots({ limiter: "key", sender: "import", ratePerSecond: 5, count: 1 });
+  const remote = openRemoteCheck({ target, store, knownGroupId: 42, clock });
+  await clock.advanceUntil(remote.ask(rowsOf("t1", "t2", "t3"), NEVER));
+  expect(askedAt.map((at) => at - (askedAt[0] ?? 0))).toEqual([0, 200, 400]);
+  const next = { limiter: "key", sender: "import", ratePerSecond: 5, count: 1 };
+  expect((await store.reserveSlots(next)).startInMs).toBeGreaterThan(0);
 });
 
 test("a sample is as large as was asked for, spread evenly, and always the same", () => {

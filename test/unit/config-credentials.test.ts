@@ -69,6 +69,8 @@ describe("the proxy", () => {
     expect(proxyFor("http://api.test", readProxy(proxies))).toBe("http://p:2");
     expect(proxyFor("https://api.test", readProxy({}))).toBeUndefined();
     expect(proxyFor("no url", readProxy(proxies))).toBeUndefined();
+    // As curl takes it.
+    expect(proxyFor("https://api.test", readProxy({ HTTPS_PROXY: "me:pw@p:1" }))).toBe("http://me:pw@p:1");
   });
 
   test.each([

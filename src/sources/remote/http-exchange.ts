@@ -8,7 +8,7 @@ import { TraceloadError } from "../../core/errors.ts";
 import { describeFault } from "../../core/network-failure.ts";
 import { parseRetryAfter } from "../../core/retry-timing.ts";
 import type { Secrets } from "./secrets.ts";
-import { statusFault } from "./http-refusal.ts";
+import { statusFault, tunnelFault } from "./http-refusal.ts";
 
 export interface HttpQuestion {
   url: URL;
@@ -141,8 +141,8 @@ export class HttpClient {
   }
 
   #dispatcherFor(url: URL): Dispatcher {
-    const { proxyFor, timeoutMs } = this.#parts;
-    const proxy = proxyFor(url.href) ?? "";
+    const { timeoutMs } = this.#parts;
+    const proxy = this.#proxyFor(url)?.href ?? "";
     const known = this.#dispatchers.get(proxy);
     if (known !== undefined) return known;
     const options = {
@@ -155,10 +155,29 @@ export class HttpClient {
     return made;
   }
 
+  #proxyFor({ href }: URL): URL | undefined {
+    const proxy = this.#parts.proxyFor(href);
+    if (proxy === undefined) return undefined;
+    const url = URL.canParse(proxy) ? new URL(proxy) : undefined;
+    if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+    // The text itself may hold a password, and what cannot be parsed cannot be redacted.
+    throw new TraceloadError("config_invalid", `the proxy of ${this.#parts.name} has no http or https URL`, {
+      next: "export HTTPS_PROXY=http://proxy.example.com:3128",
+    });
+  }
+
   #unreachable(url: URL, error: unknown): TraceloadError {
     const { name } = this.#parts;
-    return new TraceloadError("source_unreadable", `${name}: ${url.host}: ${this.#fault(error)}`, {
-      next: "Check the address, and HTTPS_PROXY; then type the same command again.",
+    if (error instanceof TraceloadError) return error;
+    const proxy = this.#proxyFor(url)?.host;
+    const refused = proxy === undefined ? undefined : tunnelFault(name, proxy, error);
+    if (refused !== undefined) return refused;
+    const fault = this.#fault(error);
+    const way = proxy === undefined ? url.host : `${url.host}, through the proxy ${proxy}`;
+    return new TraceloadError("source_unreadable", `${name}: ${way}: ${fault}`, {
+      next: fault.includes("NODE_EXTRA_CA_CERTS")
+        ? "export NODE_EXTRA_CA_CERTS=/path/to/the/issuer.pem, then type the same command again."
+        : "Check the address, and HTTPS_PROXY; then type the same command again.",
     });
   }
 

@@ -2,6 +2,7 @@
 import type { Dispatcher } from "undici";
 import { TraceloadError } from "../../core/errors.ts";
 import type { Secrets } from "./secrets.ts";
+import { isJsonObject, parseJson } from "../formats/json-object.ts";
 import { excerpt } from "../record.ts";
 
 const MOST_WORDS_BYTES = 64 * 1024;
@@ -31,6 +32,17 @@ export async function statusFault(
   );
 }
 
+/** Undefined: it is not that a proxy opened no tunnel. (undici says the proxy's status in the error's text alone.) */
+export function tunnelFault(name: string, proxy: string, error: unknown): TraceloadError | undefined {
+  const status = /^Proxy response \((\d{3})\)/.exec(error instanceof Error ? error.message : "")?.[1];
+  if (status === undefined) return undefined;
+  return new TraceloadError(
+    "source_unreadable",
+    `${name}: the proxy ${proxy} answered ${status} instead of opening a tunnel`,
+    { next: NEXT[Number(status)] ?? "Check HTTPS_PROXY and NO_PROXY, and what the proxy lets through." },
+  );
+}
+
 async function firstBytes(body: Dispatcher.ResponseData["body"], signal: AbortSignal): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
@@ -50,8 +62,17 @@ async function firstBytes(body: Dispatcher.ResponseData["body"], signal: AbortSi
 
 function wordsOf(bytes: Buffer): string {
   const text = bytes.toString("utf8").trim();
-  const title = isPage(text) ? titleOf(text) : text;
-  return title.replaceAll(/\s+/g, " ");
+  const words = isPage(text) ? titleOf(text) : (messageOf(text) ?? text);
+  return words.replaceAll(/\s+/g, " ");
+}
+
+/** What a JSON answer says in words, where it has the names for that. */
+function messageOf(text: string): string | undefined {
+  const parsed = parseJson(text);
+  if (!parsed.ok || !isJsonObject(parsed.value)) return undefined;
+  const { error, message, detail } = parsed.value;
+  const inner = isJsonObject(error) ? (error["message"] ?? error["reason"]) : error;
+  return [inner, message, detail].find((said) => typeof said === "string");
 }
 
 /** Whether that is a page for people, which no source is: a login, a proxy's warning. */
