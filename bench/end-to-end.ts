@@ -6,12 +6,12 @@
  * enqueued everything before, traceload's reads, looks up and enqueues meanwhile. CPU is that of the whole process,
  * from its start to its end, reading and report included; Redis's stands apart.
  */
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { flags, machine, median, round } from "./support/figures.ts";
+import { type Imported, importRows, rowsPerSecond } from "./support/import-run.ts";
 import { startLocalApi } from "./support/local-api.ts";
 import { type BenchRedis, type Fsync, startRedis } from "./support/redis-server.ts";
-import { DATASET_GROUP_ID, writeRowsFile } from "./support/rows-file.ts";
+import { writeRowsFile } from "./support/rows-file.ts";
 import { benchmark, say, type Scene, succeeded } from "./support/scene.ts";
 
 const PLAIN_WORKER = fileURLToPath(new URL("support/plain-worker.ts", import.meta.url));
@@ -33,40 +33,10 @@ interface Reading {
   peakRssMiB: number;
 }
 
-type Contestant = (
-  scene: Scene,
-  redis: BenchRedis,
-  apiUrl: string,
-  file: string,
-) => Promise<{
-  endedAt: number;
-  wallMs: number;
-  usage: { cpuMs: number; peakRssMiB: number };
-}>;
+type Contestant = (scene: Scene, redis: BenchRedis, apiUrl: string, file: string) => Promise<Imported>;
 
-const traceload: Contestant = async (scene, redis, apiUrl, file) => {
-  const runId = `bench-${Date.now().toString(36)}`;
-  const { wallMs, usage } = await succeeded(
-    scene.traceload([
-      "import",
-      file,
-      `--dataset-group=${DATASET_GROUP_ID}`,
-      `--store=${redis.url}`,
-      `--base-url=${apiUrl}`,
-      "--rate=unlimited",
-      `--concurrency=${settings.concurrency}`,
-      "--progress=none",
-      `--run-id=${runId}`,
-      `--report-dir=${scene.file("reports")}`,
-    ]),
-  );
-  const summary = JSON.parse(await readFile(scene.file(`reports/${runId}/summary.json`), "utf8")) as {
-    counts: { added: number };
-    finishedAt: string;
-  };
-  if (summary.counts.added !== rows) throw new Error(`${summary.counts.added} of ${rows} rows were added`);
-  return { endedAt: Date.parse(summary.finishedAt), wallMs, usage };
-};
+const traceload: Contestant = (scene, redis, apiUrl, file) =>
+  importRows(scene, { file, rows, storeUrl: redis.url, apiUrl, concurrency: settings.concurrency });
 
 const plain: Contestant = async (scene, redis, apiUrl, file) => {
   const { stdout, wallMs, usage } = await succeeded(
@@ -87,10 +57,9 @@ async function measure(
   const { endedAt, wallMs, usage } = await contestant(scene, redis, api.url, file);
   const redisCpuMs = (await redis.cpuMs()) - redisBefore;
   const arrivals = await api.arrivals();
-  if (arrivals.length !== rows) throw new Error(`${arrivals.length} POSTs for ${rows} rows`);
   const apiUsage = await api.stop();
   return {
-    rowsPerSecond: round((rows * 1000) / (endedAt - Math.min(...arrivals.slice(0, 1_000))), 0),
+    rowsPerSecond: round(rowsPerSecond(rows, arrivals, endedAt), 0),
     wallMs: round(wallMs, 0),
     cpuMicrosPerRow: round((usage.cpuMs * 1000) / rows, 0),
     redisCpuMicrosPerRow: round((redisCpuMs * 1000) / rows, 0),

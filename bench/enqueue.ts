@@ -2,22 +2,21 @@
  * What it costs that rows are known before they are queued: the producer (source, validation, keys, ledger look-up,
  * rows stored, jobs added) against `addBulk` alone, on the same file and Redis, in one process, taking turns.
  */
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import { Queue } from "bullmq";
 import { produce } from "../src/app/producer.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { openQueues } from "../src/queue/bullmq-queues.ts";
 import { openSources } from "../src/sources/open.ts";
 import { openStoreConnection } from "../src/wire/store-connection.ts";
+import { DEFAULT_OPTIONS } from "../test/support/source-reading.ts";
 import { flags, machine, median, round } from "./support/figures.ts";
+import { plainJobs } from "./support/plain-jobs.ts";
 import { type BenchRedis, type Fsync, startRedis } from "./support/redis-server.ts";
 import { DATASET_GROUP_ID, writeRowsFile } from "./support/rows-file.ts";
 import { benchmark, say } from "./support/scene.ts";
 
 const settings = flags({ rows: "100000", rounds: "5", fsync: "everysec,always" });
 const rows = Number(settings.rows);
-const BATCH_ROWS = 1_000;
 
 interface Reading {
   rowsPerSecond: number;
@@ -40,18 +39,7 @@ async function producer(redis: BenchRedis, file: string): Promise<void> {
   const queue = queues.runQueue(runId);
   const sources = await openSources(
     [file],
-    {
-      format: "auto",
-      traceColumn: undefined,
-      spanColumn: undefined,
-      groupColumn: undefined,
-      unit: "auto",
-      rootOnly: false,
-      padIds: false,
-      datasetGroupId: DATASET_GROUP_ID,
-      skip: 0,
-      limit: undefined,
-    },
+    { ...DEFAULT_OPTIONS, datasetGroupId: DATASET_GROUP_ID },
     { stdin: process.stdin },
   );
   await produce(
@@ -75,19 +63,7 @@ async function producer(redis: BenchRedis, file: string): Promise<void> {
 async function addBulk(redis: BenchRedis, file: string): Promise<void> {
   const { hostname: host, port } = new URL(redis.url);
   const queue = new Queue("run-bench", { connection: { host, port: Number(port) }, prefix: "{traceload}" });
-  let batch: { name: string; data: object }[] = [];
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    const [traceId, spanId] = line.split(",");
-    if (traceId === "trace_id" || traceId === "") continue;
-    batch.push({
-      name: "row",
-      data: { dataset_group_id: DATASET_GROUP_ID, trace_id: traceId, span_id: spanId },
-    });
-    if (batch.length < BATCH_ROWS) continue;
-    await queue.addBulk(batch);
-    batch = [];
-  }
-  if (batch.length > 0) await queue.addBulk(batch);
+  for await (const batch of plainJobs(file)) await queue.addBulk(batch);
   await queue.close();
 }
 

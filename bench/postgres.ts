@@ -7,15 +7,15 @@
  *
  * Needs PostgreSQL (`initdb` and `postgres`), which it starts: fsync and synchronous_commit on.
  */
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { groupKey } from "../src/core/row.ts";
 import { type OpenedPostgres, openPostgres } from "../src/store/postgres/open.ts";
 import { findPostgres, type PostgresServer } from "../test/support/postgres-server.ts";
 import { ADDED, DRAFT, queuedRow, setStage } from "../test/support/store-fixtures.ts";
 import { flags, machine, median, round } from "./support/figures.ts";
+import { importRows, rowsPerSecond } from "./support/import-run.ts";
 import { startLocalApi } from "./support/local-api.ts";
-import { DATASET_GROUP_ID, writeRowsFile } from "./support/rows-file.ts";
+import { writeRowsFile } from "./support/rows-file.ts";
 import { benchmark, say, type Scene, succeeded } from "./support/scene.ts";
 
 const PLAIN = fileURLToPath(new URL("support/plain-postgres.ts", import.meta.url));
@@ -30,30 +30,12 @@ const newDatabase = (server: PostgresServer) => server.createDatabase(`bench_${(
 
 async function importRate(scene: Scene, server: PostgresServer, file: string): Promise<number> {
   const api = await startLocalApi(scene);
-  const runId = `bench-${Date.now().toString(36)}`;
-  await succeeded(
-    scene.traceload([
-      "import",
-      file,
-      `--dataset-group=${DATASET_GROUP_ID}`,
-      `--store=${await newDatabase(server)}`,
-      `--base-url=${api.url}`,
-      "--rate=unlimited",
-      `--concurrency=${settings.concurrency}`,
-      "--progress=none",
-      `--run-id=${runId}`,
-      `--report-dir=${scene.file("reports")}`,
-    ]),
-  );
-  const summary = JSON.parse(await readFile(scene.file(`reports/${runId}/summary.json`), "utf8")) as {
-    counts: { added: number };
-    finishedAt: string;
-  };
-  if (summary.counts.added !== rows) throw new Error(`${summary.counts.added} of ${rows} rows were added`);
+  const storeUrl = await newDatabase(server);
+  const { concurrency } = settings;
+  const { endedAt } = await importRows(scene, { file, rows, storeUrl, apiUrl: api.url, concurrency });
   const arrivals = await api.arrivals();
   await api.stop();
-  if (arrivals.length !== rows) throw new Error(`${arrivals.length} POSTs for ${rows} rows`);
-  return (rows * 1000) / (Date.parse(summary.finishedAt) - Math.min(...arrivals.slice(0, 1_000)));
+  return rowsPerSecond(rows, arrivals, endedAt);
 }
 
 async function plainRate(scene: Scene, server: PostgresServer): Promise<number> {

@@ -11,7 +11,8 @@ import {
   Worker,
 } from "bullmq";
 import { Pool } from "pg";
-import { benchRow, DATASET_GROUP_ID } from "./rows-file.ts";
+import { plainJob, untilCompleted } from "./plain-jobs.ts";
+import { benchRow } from "./rows-file.ts";
 
 const [url = "", rows = "0", concurrency = "1"] = process.argv.slice(2);
 const BATCH_ROWS = 1_000;
@@ -35,10 +36,7 @@ for (let from = 1; from <= Number(rows); from += BATCH_ROWS) {
   await queue.addBulk(
     Array.from({ length: size }, (_, index) => {
       const { traceId, spanId } = benchRow(from + index);
-      return {
-        name: "row",
-        data: { dataset_group_id: DATASET_GROUP_ID, trace_id: traceId, span_id: spanId },
-      };
+      return plainJob(traceId, spanId);
     }),
   );
 }
@@ -50,14 +48,7 @@ const worker = new Worker(
   { connection, concurrency: Number(concurrency), removeOnComplete: { count: 0 } },
   createPostgresBackend,
 );
-await new Promise<void>((resolve, reject) => {
-  let left = Number(rows);
-  worker.on("completed", () => {
-    left -= 1;
-    if (left === 0) resolve();
-  });
-  worker.on("failed", (_job, error) => reject(error));
-});
+await untilCompleted(worker, Number(rows));
 const completedAt = Date.now();
 await worker.close();
 await queue.close();

@@ -1,7 +1,8 @@
 /** A Redis of the benchmark's own, and what it says of itself. */
 import { setTimeout as pause } from "node:timers/promises";
 import { Redis } from "ioredis";
-import { freePort, type Scene } from "./scene.ts";
+import { freePort } from "../../test/support/test-server.ts";
+import type { Scene } from "./scene.ts";
 
 export type Fsync = "always" | "everysec";
 

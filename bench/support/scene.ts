@@ -6,7 +6,6 @@ import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process"
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -132,16 +131,6 @@ export async function succeeded(child: Running): Promise<Ended & { usage: Usage 
 /** Progress of the benchmark itself; standard output is for its result. */
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 function readUsage(file: string): Usage | undefined {

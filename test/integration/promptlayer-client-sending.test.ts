@@ -1,19 +1,9 @@
-import { getEventListeners, once } from "node:events";
-import { createServer } from "node:net";
+import { getEventListeners } from "node:events";
 import { describe, expect, test, vi } from "vitest";
 import { attempt, openApi, TEST_KEY } from "../support/api-under-test.ts";
 import { LOCALHOST_CERT } from "../support/localhost-certificate.ts";
 import { ADDED_BODY, httpAnswer, startRawServer } from "../support/raw-server.ts";
-
-/** A port that nobody listens on, for as long as nobody else asks for one. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
+import { freePort } from "../support/test-server.ts";
 
 describe("what is sent", () => {
   test("is one POST with the key, the row and nothing else", async () => {

@@ -3,34 +3,29 @@
  * on a free port with a directory of its own, else Docker through testcontainers. Each start answers a database of its
  * own. Tests that stop or restart the server never take `TEST_DATABASE_URL`.
  */
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { chown, mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { chown, mkdtemp, readdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { Client } from "pg";
-
-const run = promisify(execFile);
+import {
+  answers,
+  dockerAnswers,
+  findServer,
+  freePort,
+  run,
+  startContainer,
+  startProgram,
+  type TestServer,
+  type Wanted,
+} from "./test-server.ts";
 
 /** Settings of the server, as in `postgresql.conf`. */
 export type PostgresSettings = Readonly<Record<string, string>>;
 
-export interface PostgresServer {
-  /** Of an empty database, as a superuser where the server was started here. */
-  readonly url: string;
-  /** Where its files are; undefined when it is not on this machine's disk. */
-  readonly directory: string | undefined;
+/** Its `url` is of an empty database, as a superuser where the server was started here. */
+export interface PostgresServer extends TestServer {
   /** Another empty database, and its URL. It goes when the server is stopped. */
   createDatabase(name: string): Promise<string>;
-  /** Ends it as an operator would, and removes its directory; or the databases, where the server is not ours. */
-  stop(): Promise<void>;
-  /** Ends it at once, without a checkpoint, as a crash would. Resolves when it is gone. */
-  kill(): Promise<void>;
-  /** Starts it again, on the same port and directory, after `kill` (or kills it first). Resolves when it serves. */
-  restart(): Promise<void>;
 }
 
 export interface PostgresSource {
@@ -38,27 +33,20 @@ export interface PostgresSource {
   start(settings?: PostgresSettings): Promise<PostgresServer>;
 }
 
-/**
- * Where tests get their PostgreSQL from; undefined when there is none (then a line says how to enable the suite). Under
- * `CI=true` none at all is a failure. `restartable`: it must be one that `kill` and `restart` may be used on.
- * `optional`: the suite runs without one, too, and nothing is said or thrown.
- */
-export async function findPostgres(
-  suite: string,
-  options: { restartable?: boolean; optional?: boolean } = {},
-): Promise<PostgresSource | undefined> {
-  const url = process.env["TEST_DATABASE_URL"];
-  if (url !== undefined && url !== "" && options.restartable !== true) return urlSource(url);
-  const programs = await findPrograms();
-  if (programs !== undefined) return { kind: "binary", start: (settings) => startBinary(programs, settings) };
-  if (await dockerAnswers()) return { kind: "docker", start: startContainer };
-  if (options.optional === true) return undefined;
-  const lacks = url ? "PostgreSQL that tests may kill, beside TEST_DATABASE_URL" : "PostgreSQL to test with";
-  const how = "install it (apt-get install postgresql; it need not run), or start Docker";
-  const line = `${suite}: there is no ${lacks}: ${url ? how : `set TEST_DATABASE_URL, ${how}`}`;
-  if (process.env["CI"] === "true" && !url) throw new Error(line);
-  process.stderr.write(`skipped: ${line}\n`);
-  return undefined;
+export function findPostgres(suite: string, wanted: Wanted = {}): Promise<PostgresSource | undefined> {
+  return findServer<PostgresSource>(suite, wanted, {
+    product: "PostgreSQL",
+    variable: "TEST_DATABASE_URL",
+    how: "install it (apt-get install postgresql; it need not run), or start Docker",
+    fromUrl: urlSource,
+    startable: [
+      async () => {
+        const programs = await findPrograms();
+        return programs && { kind: "binary", start: (settings) => startBinary(programs, settings) };
+      },
+      async () => ((await dockerAnswers()) ? { kind: "docker", start: startInContainer } : undefined),
+    ],
+  });
 }
 
 let starts = 0;
@@ -109,12 +97,8 @@ async function findPrograms(): Promise<Programs | undefined> {
   const newestFirst = versions.toSorted((a, b) => Number(b) - Number(a));
   for (const directory of ["", ...newestFirst.map((version) => join(debian, version, "bin"))]) {
     const [initdb = "", postgres = ""] = ["initdb", "postgres"].map((name) => join(directory, name));
-    const answers = (program: string) =>
-      run(program, ["--version"]).then(
-        () => true,
-        () => false,
-      );
-    if ((await answers(initdb)) && (await answers(postgres))) return { initdb, postgres };
+    if ((await answers(initdb, "--version")) && (await answers(postgres, "--version")))
+      return { initdb, postgres };
   }
   return undefined;
 }
@@ -170,102 +154,44 @@ async function startBinary(programs: Programs, settings: PostgresSettings = {}):
   const port = await freePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const all = { listen_addresses: "127.0.0.1", unix_socket_directories: "", ...DEFAULTS, ...settings };
-  const args = ["-D", directory, "-p", String(port), ...asArguments(all)];
-  let child: ChildProcess | undefined;
-
-  async function launch(): Promise<void> {
-    const started = spawn(programs.postgres, args, { ...user, cwd: directory, stdio: "ignore" });
-    child = started;
-    // A test run that ends in the middle must not leave servers behind.
-    const endToo = (): unknown => started.kill("SIGQUIT");
-    process.once("exit", endToo);
-    started.once("exit", () => process.off("exit", endToo));
-    await untilServing(url, () => started.exitCode ?? started.signalCode ?? undefined);
-  }
-  /** SIGINT: a fast shutdown. SIGQUIT: an immediate one, after which the next start recovers as from a crash. */
-  async function end(signal: "SIGINT" | "SIGQUIT"): Promise<void> {
-    const running = child;
-    child = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const gone = once(running, "exit");
-    running.kill(signal);
-    await gone;
-  }
-
-  await launch();
-  return {
+  const program = {
+    command: programs.postgres,
+    args: ["-D", directory, "-p", String(port), ...asArguments(all)],
+    options: { ...user, cwd: directory },
+    // A fast shutdown, and an immediate one, after which the next start recovers as from a crash.
+    signals: { stop: "SIGINT", kill: "SIGQUIT" },
     url,
     directory,
-    createDatabase: (name) => createDatabase(url, name),
-    kill: () => end("SIGQUIT"),
-    restart: async () => {
-      await end("SIGQUIT");
-      await launch();
-    },
-    stop: async () => {
-      await end("SIGINT");
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
+    serves,
+  } as const;
+  return withDatabases(await startProgram(program));
 }
 
 function asArguments(settings: PostgresSettings): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
-async function dockerAnswers(): Promise<boolean> {
-  return await run("docker", ["version", "--format", "{{.Server.Version}}"], { timeout: 3000 }).then(
+async function startInContainer(settings: PostgresSettings = {}): Promise<PostgresServer> {
+  const container = {
+    image: "postgres:17-alpine",
+    port: 5432,
+    environment: { POSTGRES_HOST_AUTH_METHOD: "trust" },
+    command: ["postgres", ...asArguments({ ...DEFAULTS, ...settings })],
+    urlOf: (host: string, port: number) => `postgres://postgres@${host}:${port}/postgres`,
+    serves,
+  };
+  return withDatabases(await startContainer(container));
+}
+
+function withDatabases(server: TestServer): PostgresServer {
+  return { ...server, createDatabase: (name) => createDatabase(server.url, name) };
+}
+
+function serves(url: string): Promise<boolean> {
+  return statement(url, "select 1").then(
     () => true,
     () => false,
   );
-}
-
-/** The port of the host is fixed, so that a restarted container is found where it was. */
-async function startContainer(settings: PostgresSettings = {}): Promise<PostgresServer> {
-  const { GenericContainer } = await import("testcontainers");
-  const port = await freePort();
-  const container = await new GenericContainer("postgres:17-alpine")
-    .withEnvironment({ POSTGRES_HOST_AUTH_METHOD: "trust" })
-    .withExposedPorts({ container: 5432, host: port })
-    .withCommand(["postgres", ...asArguments({ ...DEFAULTS, ...settings })])
-    .start();
-  const url = `postgres://postgres@${container.getHost()}:${port}/postgres`;
-  await untilServing(url, () => undefined);
-  const kill = async (): Promise<void> => {
-    await run("docker", ["kill", container.getId()]).catch(() => undefined);
-  };
-  return {
-    url,
-    directory: undefined,
-    createDatabase: (name) => createDatabase(url, name),
-    kill,
-    restart: async () => {
-      await kill();
-      await run("docker", ["start", container.getId()]);
-      await untilServing(url, () => undefined);
-    },
-    stop: async () => {
-      await container.stop();
-    },
-  };
-}
-
-const SERVING_WITHIN_MS = 30_000;
-
-/** `ended` says how the server ended, if it did. */
-async function untilServing(url: string, ended: () => number | string | undefined): Promise<void> {
-  const deadline = AbortSignal.timeout(SERVING_WITHIN_MS);
-  for (;;) {
-    const how = ended();
-    if (how !== undefined) throw new Error(`the PostgreSQL for tests ended at once (${how})`);
-    deadline.throwIfAborted();
-    const serves = await statement(url, "select 1").then(
-      () => true,
-      () => false,
-    );
-    if (serves) return;
-    await sleep(20);
-  }
 }
 
 /** On a connection of its own. */
@@ -278,14 +204,4 @@ async function statement(url: string, text: string): Promise<void> {
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
