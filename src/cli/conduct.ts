@@ -4,14 +4,15 @@ import type { Run } from "../core/store.ts";
 import type { RunSummary } from "../report/summary.ts";
 import { checkReportDirectory } from "../report/writer.ts";
 import {
+  checkTarget,
   openTarget,
   openWorkplace,
   type Progress,
   type RunEnd,
   systemClock,
   type Target,
-  type Workplace,
 } from "../wire.ts";
+import type { Conducting } from "../wire/conduct.ts";
 import { answeredRows, RunProgress } from "./run-progress.ts";
 import { printSummary, writeRunReport } from "./run-summary.ts";
 import type { Session } from "./session.ts";
@@ -20,22 +21,15 @@ import { openProgressView, type ProgressView } from "./show/progress-view.ts";
 import { isStoreFault } from "./show/error-text.ts";
 import { StoreTrouble } from "./store-trouble.ts";
 
-export interface Stage {
-  workplace: Workplace;
-  /** A line on standard error, beside the progress. */
-  note: (text: string) => void;
-  onProgress: (progress: Progress) => void;
-}
-
 export interface Conduct {
   /** What was found before the store was opened. */
   warnings: readonly string[];
-  /** How much of the sources was read, 0 to 1. */
-  readShare(): number | undefined;
-  /** Conducts the run to its end. */
-  start(stage: Stage): Promise<RunEnd>;
+  /** How much of the sources was read, 0 to 1; undefined: nothing is read. */
+  readShare?: () => number | undefined;
+  /** Conducts the run to its end. Its notes are lines on standard error, beside the progress. */
+  start: (conducting: Conducting) => Promise<RunEnd>;
   /** The import to type again, if there is one. */
-  importArguments: readonly string[] | undefined;
+  importArguments?: readonly string[];
   /** What makes the command fail though its report is written. */
   faultOf?: (end: RunEnd) => TraceloadError | undefined;
   /** Stands in for the exit code that the run's own end means, unless a signal ended it. */
@@ -53,6 +47,14 @@ export async function withTarget(
   } finally {
     await target.close();
   }
+}
+
+/** As `conduct`, for what needs the target alone. */
+export function conductAtTarget(session: Session, work: Omit<Conduct, "warnings">): Promise<number> {
+  return withTarget(session, async (target) => {
+    const warnings = await checkTarget(target, undefined, session.signal);
+    return conduct(session, target, { ...work, warnings });
+  });
 }
 
 /** Rows of an embedded store cannot be left to workers. Throws `wrong_usage`. */
@@ -83,7 +85,7 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
   const progress = new RunProgress({
     concurrency: settings.concurrency,
     monotonicMs,
-    readShare: () => work.readShare(),
+    readShare: () => work.readShare?.(),
     isStoreInTrouble: () => trouble.isTold,
   });
   const onProgress = (seen: Progress) => {
@@ -113,7 +115,8 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
     signal.addEventListener("abort", onStop, { once: true });
     let end: { run: Run; fault: TraceloadError | undefined };
     try {
-      end = await work.start({ workplace, note, onProgress });
+      const { warnings } = work;
+      end = await work.start({ loaded, target, workplace, warnings, note, onProgress });
     } catch (error) {
       throw isStoreFault(error) && session.received() !== undefined
         ? leftUnwritten(session, error, progress.state()?.runId)

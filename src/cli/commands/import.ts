@@ -99,9 +99,8 @@ async function sendImport(session: Session, target: Target, imported: ImportSour
     warnings,
     readShare: () => imported.sources.readShare(),
     importArguments: importArguments(session),
-    start: async ({ workplace, note, onProgress }) => {
-      const look = (toRead: OpenedSources) => lookAtSources(toRead, note, signal);
-      const conducting = { loaded: session.loaded, target, workplace, warnings, note, onProgress };
+    start: (conducting) => {
+      const look = (toRead: OpenedSources) => lookAtSources(toRead, conducting.note, signal);
       return conductImport(conducting, { ...imported, look }, signal);
     },
     faultOf: (end) => importFault(settings, end),

@@ -1,9 +1,8 @@
 /** `traceload publish`: the drafts of a finished run become versions. */
 import { PROCESS_SETTINGS, SANDBOX_SETTINGS } from "../../../config/setting-lists.ts";
-import { checkTarget } from "../../wire.ts";
 import { conductPublish, publishExitCode } from "../../wire/conduct.ts";
 import type { Command } from "../command.ts";
-import { conduct, withTarget } from "../conduct.ts";
+import { conductAtTarget } from "../conduct.ts";
 
 export const publishCommand: Command = {
   positional: { name: "run", describe: "the run's id, or latest", many: false },
@@ -18,21 +17,12 @@ export const publishCommand: Command = {
     ["publish latest", "if every row of the run is in its draft, and the draft is verified"],
     ["publish latest --force", "whatever was seen"],
   ],
-  run: async (session, argv) => {
-    const { signal, loaded } = session;
+  run: (session, argv) => {
+    const wanted = argv["run"] as string;
     const force = argv["force"] === true;
-    return withTarget(session, async (target) => {
-      const warnings = await checkTarget(target, undefined, signal);
-      return conduct(session, target, {
-        warnings,
-        readShare: () => undefined,
-        importArguments: undefined,
-        start: ({ workplace, note, onProgress }) => {
-          const conducting = { loaded, target, workplace, warnings, note, onProgress };
-          return conductPublish(conducting, { wanted: argv["run"] as string, force }, signal);
-        },
-        exitCodeOf: publishExitCode,
-      });
+    return conductAtTarget(session, {
+      start: (conducting) => conductPublish(conducting, { wanted, force }, session.signal),
+      exitCodeOf: publishExitCode,
     });
   },
 };

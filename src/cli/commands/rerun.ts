@@ -3,11 +3,11 @@ import { PROCESS_SETTINGS, SANDBOX_SETTINGS, SENDING_SETTINGS } from "../../../c
 import { TraceloadError } from "../../core/errors.ts";
 import type { Run, StoredRow } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import { checkTarget, countSelected, findParent, RERUN_STATUSES, type RerunSelection } from "../../wire.ts";
+import { countSelected, findParent, RERUN_STATUSES, type RerunSelection } from "../../wire.ts";
 import { conductRerun, nothingLeft, RERUN_BY_DEFAULT, rerunStatuses } from "../../wire/conduct.ts";
 import { openStoreIfThere } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
-import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
+import { conductAtTarget, refuseToDetach } from "../conduct.ts";
 import type { Session } from "../session.ts";
 import { renderSelection } from "../show/selection-text.ts";
 
@@ -44,26 +44,12 @@ export const rerunCommand: Command = {
     const wanted = argv["run"] as string;
     const chosen = selectionOf(session, argv);
     if (session.loaded.settings.dryRun) return planRerun(session, wanted, chosen);
-    return sendRerun(session, wanted, chosen);
+    refuseToDetach(session);
+    return conductAtTarget(session, {
+      start: (conducting) => conductRerun(conducting, { wanted, chosen }, session.signal),
+    });
   },
 };
-
-async function sendRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {
-  const { loaded, signal } = session;
-  refuseToDetach(session);
-  return withTarget(session, async (target) => {
-    const warnings = await checkTarget(target, undefined, signal);
-    return conduct(session, target, {
-      warnings,
-      readShare: () => undefined,
-      importArguments: undefined,
-      start: ({ workplace, note, onProgress }) => {
-        const conducting = { loaded, target, workplace, warnings, note, onProgress };
-        return conductRerun(conducting, { wanted, chosen }, signal);
-      },
-    });
-  });
-}
 
 async function planRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {
   const { loaded, onFault, out } = session;

@@ -3,10 +3,11 @@ import { PROCESS_SETTINGS, RUN_TIMES, SANDBOX_SETTINGS } from "../../../config/s
 import type { TypedTime } from "../../../config/units.ts";
 import { TraceloadError } from "../../core/errors.ts";
 import { printableJson } from "../../report/rows-text.ts";
-import { checkTarget, type RunEnd } from "../../wire.ts";
+import type { RunEnd } from "../../wire.ts";
+import type { Conducting } from "../../wire/conduct.ts";
 import { openSyncStore, readSyncFile } from "../../wire/sync-store.ts";
 import type { Command } from "../command.ts";
-import { conduct, refuseToDetach, withTarget } from "../conduct.ts";
+import { conductAtTarget, refuseToDetach } from "../conduct.ts";
 import type { Session } from "../session.ts";
 import { namedSync, SYNC_POSITIONAL } from "../sync-names.ts";
 
@@ -97,40 +98,30 @@ async function leaveToWorkers(
   }
 }
 
-function runHere(session: Session, name: string, window: NamedTimes): Promise<number> {
+async function runHere(session: Session, name: string, window: NamedTimes): Promise<number> {
   const { environment, loaded, out, signal } = session;
-  return withTarget(session, async (target) => {
-    const warnings = await checkTarget(target, undefined, signal);
-    let emptied = false;
-    try {
-      return await conduct(session, target, {
-        warnings,
-        readShare: () => undefined,
-        importArguments: undefined,
-        start: async ({ workplace, note, onProgress }): Promise<RunEnd> => {
-          const desk = workplace.syncDesk({ environment, onChange: () => undefined }, onProgress);
-          const { run, record, error } = await desk.runNow(name, window, signal);
-          if (error !== undefined) throw error;
-          if (run === undefined) {
-            emptied = true;
-            throw new TraceloadError(
-              "nothing_to_read",
-              `sync ${name}: nothing new (${record.result ?? "ran"})`,
-            );
-          }
-          for (const { traceId, code } of record.carried ?? [])
-            note(`carried into the next run: ${traceId} (${code})`);
-          return { run, fault: undefined };
-        },
-      });
-    } catch (error) {
-      if (!emptied) throw error;
-      out.stream.write(
-        loaded.settings.json
-          ? `${printableJson({ sync: name, result: "empty" })}\n`
-          : `sync ${name}: nothing new\n`,
-      );
-      return 0;
+  let emptied = false;
+  const start = async ({ workplace, note, onProgress }: Conducting): Promise<RunEnd> => {
+    const desk = workplace.syncDesk({ environment, onChange: () => undefined }, onProgress);
+    const { run, record, error } = await desk.runNow(name, window, signal);
+    if (error !== undefined) throw error;
+    if (run === undefined) {
+      emptied = true;
+      throw new TraceloadError("nothing_to_read", `sync ${name}: nothing new (${record.result ?? "ran"})`);
     }
-  });
+    for (const { traceId, code } of record.carried ?? [])
+      note(`carried into the next run: ${traceId} (${code})`);
+    return { run, fault: undefined };
+  };
+  try {
+    return await conductAtTarget(session, { start });
+  } catch (error) {
+    if (!emptied) throw error;
+    out.stream.write(
+      loaded.settings.json
+        ? `${printableJson({ sync: name, result: "empty" })}\n`
+        : `sync ${name}: nothing new\n`,
+    );
+    return 0;
+  }
 }

@@ -1,9 +1,8 @@
 /** `traceload verify`: settles the unknown rows of a run by asking the server. */
 import { PROCESS_SETTINGS, SANDBOX_SETTINGS } from "../../../config/setting-lists.ts";
-import { checkTarget } from "../../wire.ts";
 import { conductVerify, verifyExitCode } from "../../wire/conduct.ts";
 import type { Command } from "../command.ts";
-import { conduct, withTarget } from "../conduct.ts";
+import { conductAtTarget } from "../conduct.ts";
 
 export const verifyCommand: Command = {
   positional: {
@@ -23,22 +22,12 @@ export const verifyCommand: Command = {
     ["verify", "the newest run that has unknown rows"],
     ["verify latest --no-wait", "without waiting for requests that may still arrive"],
   ],
-  run: async (session, argv) => {
-    const { signal } = session;
-    return withTarget(session, async (target) => {
-      const warnings = await checkTarget(target, undefined, signal);
-      return conduct(session, target, {
-        warnings,
-        readShare: () => undefined,
-        importArguments: undefined,
-        start: ({ workplace, note, onProgress }) => {
-          const wait = argv["wait"] !== false;
-          const wanted = argv["run"] as string | undefined;
-          const conducting = { loaded: session.loaded, target, workplace, warnings, note, onProgress };
-          return conductVerify(conducting, { wanted, wait }, signal);
-        },
-        exitCodeOf: verifyExitCode,
-      });
+  run: (session, argv) => {
+    const wanted = argv["run"] as string | undefined;
+    const wait = argv["wait"] !== false;
+    return conductAtTarget(session, {
+      start: (conducting) => conductVerify(conducting, { wanted, wait }, session.signal),
+      exitCodeOf: verifyExitCode,
     });
   },
 };
