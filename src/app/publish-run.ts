@@ -2,6 +2,7 @@
 import type { Clock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
 import type { Run, Store } from "../core/store.ts";
+import { namedRun } from "./find-run.ts";
 import type { Publisher } from "./publish.ts";
 import type { Verifier } from "./verify.ts";
 
@@ -10,12 +11,7 @@ export async function findPublishable(
   store: Pick<Store, "getRun" | "listRuns">,
   wanted: string,
 ): Promise<Run> {
-  const run = wanted === "latest" ? (await store.listRuns({ limit: 1 }))[0] : await store.getRun(wanted);
-  if (run === undefined) {
-    const message =
-      wanted === "latest" ? "no run in this store" : `no run ${JSON.stringify(wanted)} in this store`;
-    throw new TraceloadError("run_not_found", message, { next: "traceload status" });
-  }
+  const run = await namedRun(store, wanted);
   if (run.state === "finished") return run;
   throw new TraceloadError(
     "run_state",

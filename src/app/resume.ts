@@ -2,6 +2,7 @@
 import { TraceloadError } from "../core/errors.ts";
 import { ACTIVE_STATES, apparentState, type RunState } from "../core/status.ts";
 import type { Run, Store } from "../core/store.ts";
+import { namedRun, runNotFound } from "./find-run.ts";
 import { windDown, type WindDownParts } from "./orphans.ts";
 import type { Presence } from "./presence.ts";
 
@@ -23,16 +24,9 @@ export async function findResumable(
     const runs = await store.listRuns();
     const found = runs.find((run) => isResumable(run) && run.state !== "cancelled");
     if (found !== undefined) return found;
-    throw new TraceloadError("run_not_found", "no run of this store is left to be carried on", {
-      next: "traceload status",
-    });
+    throw runNotFound("no run of this store is left to be carried on");
   }
-  const run = await store.getRun(wanted);
-  if (run === undefined) {
-    throw new TraceloadError("run_not_found", `no run ${JSON.stringify(wanted)} in this store`, {
-      next: "traceload status",
-    });
-  }
+  const run = await namedRun(store, wanted);
   if (!isResumable(run)) throw notResumable(run);
   return run;
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
 import { ACTIVE_STATES, apparentState } from "../core/status.ts";
 import type { Run, Store } from "../core/store.ts";
+import { namedRun, runNotFound } from "./find-run.ts";
 import type { Verifier } from "./verify.ts";
 
 /**
@@ -13,27 +14,17 @@ export async function findVerifiable(
   store: Pick<Store, "getRun" | "listRuns">,
   wanted: string | undefined,
 ): Promise<Run> {
-  const run = await findRun(store, wanted);
+  const run =
+    wanted === undefined
+      ? (await store.listRuns()).find(({ counts }) => counts.unknown > 0)
+      : await namedRun(store, wanted);
+  if (run === undefined) throw runNotFound("no run of this store has unknown rows");
   if (!ACTIVE_STATES.includes(apparentState(run))) return run;
   throw new TraceloadError(
     "run_state",
     `run ${run.runId} is ${run.state}: it asks about its unknown rows itself before it ends`,
     { next: `traceload status ${run.runId}` },
   );
-}
-
-async function findRun(store: Pick<Store, "getRun" | "listRuns">, wanted: string | undefined): Promise<Run> {
-  if (wanted !== undefined && wanted !== "latest") {
-    const run = await store.getRun(wanted);
-    if (run !== undefined) return run;
-    const message = `no run ${JSON.stringify(wanted)} in this store`;
-    throw new TraceloadError("run_not_found", message, { next: "traceload status" });
-  }
-  const runs = await store.listRuns();
-  const found = wanted === "latest" ? runs[0] : runs.find(({ counts }) => counts.unknown > 0);
-  if (found !== undefined) return found;
-  const message = wanted === "latest" ? "no run in this store" : "no run of this store has unknown rows";
-  throw new TraceloadError("run_not_found", message, { next: "traceload status" });
 }
 
 const LOOK_MS = 200;

@@ -1,6 +1,5 @@
 /** What `pause` and `cancel` have in common: the run is told, and what becomes of it is shown. */
 import type { Run, Store } from "../core/store.ts";
-import { TraceloadError } from "../core/errors.ts";
 import { printableJson } from "../report/rows-text.ts";
 import { openControls } from "../wire/controls.ts";
 import type { Session } from "./session.ts";
@@ -21,14 +20,6 @@ export async function haltCommand(
   } finally {
     await controls.close();
   }
-}
-
-export async function namedRun(store: Store, runId: string): Promise<Run> {
-  const run = runId === "latest" ? (await store.listRuns({ limit: 1 }))[0] : await store.getRun(runId);
-  if (run !== undefined) return run;
-  throw new TraceloadError("run_not_found", `no run ${JSON.stringify(runId)} in this store`, {
-    next: "traceload status",
-  });
 }
 
 function sentence({ runId, counts, finishedAt, sourceComplete }: Run, state: "paused" | "cancelled"): string {

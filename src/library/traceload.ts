@@ -16,6 +16,7 @@ import {
   type Workplace,
 } from "../wire.ts";
 import { makeOpened } from "../wire/opened.ts";
+import { namedRun } from "../wire/stores.ts";
 import { reportRun } from "../wire/run-report.ts";
 import type {
   ImportOptions,
@@ -66,7 +67,7 @@ export interface Traceload {
   verify(run?: string, options?: VerifyOptions): RunHandle;
   /** Publishes the drafts of a finished run, named by its id or `"latest"`. */
   publish(run: string, options?: PublishOptions): RunHandle;
-  /** The rows of a run as its report has them, in input order, a page at a time. */
+  /** The rows of a run as its report has them, in input order. Read a page at a time. */
   rows(run: string): AsyncIterable<ReportRow>;
   /** Interrupts the run that goes on, waits for its rows in flight, and closes all that was opened. Repeating it does nothing. */
   close(): Promise<void>;
@@ -176,14 +177,10 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
       begin(more, VERIFY_SETTINGS, verification({ wanted, wait })),
     publish: (wanted, { force = false, ...more } = {}) =>
       begin(more, PUBLISH_SETTINGS, publication({ wanted, force })),
-    async *rows(runId) {
+    async *rows(wanted) {
       if (closing !== undefined) throw closedFault();
       const { store } = (await openOnce()).workplace;
-      const run = await store.getRun(runId);
-      if (run === undefined) {
-        throw new TraceloadError("run_not_found", `no run ${JSON.stringify(runId)} in this store`);
-      }
-      for await (const page of storedReportRows(store, run)) yield* page;
+      for await (const page of storedReportRows(store, await namedRun(store, wanted))) yield* page;
     },
     close,
   };

@@ -6,7 +6,7 @@ import { systemClock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
 import type { Run, Store } from "../core/store.ts";
 import { openQueues } from "../queue/bullmq-queues.ts";
-import { openStoreIfThere } from "./stores.ts";
+import { openStoreOfRuns } from "./stores.ts";
 
 export interface Controls {
   store: Store;
@@ -16,14 +16,9 @@ export interface Controls {
 
 /** Throws `run_not_found` where there is no store yet, and `store_locked` with what to do while another process has it. */
 export async function openControls(settings: Settings, onFault: (error: unknown) => void): Promise<Controls> {
-  const connection = await openStoreIfThere(settings, onFault).catch((error: unknown) => {
+  const connection = await openStoreOfRuns(settings, onFault).catch((error: unknown) => {
     throw lockedByItsRun(error);
   });
-  if (connection === undefined) {
-    throw new TraceloadError("run_not_found", "there is no store yet, and so no run", {
-      next: "traceload import --help",
-    });
-  }
   const { store } = connection;
   const queues = openQueues({
     connection: connection.queue,

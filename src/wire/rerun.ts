@@ -1,6 +1,7 @@
 /** From what a person names, a run or a report of one, to the rows that are tried again. */
 import { stdin } from "node:process";
 import type { RerunSelection } from "../app/reading-options.ts";
+import { findRun } from "../app/find-run.ts";
 import { type RerunRequest, selectRows } from "../app/rerun.ts";
 import { TraceloadError } from "../core/errors.ts";
 import type { OpenedSources, SourceOptions } from "../core/source.ts";
@@ -21,7 +22,7 @@ export async function findParent(
   const isReport = /[/\\]|\.csv(?:\.gz|\.zst)?$/.test(wanted);
   const report = isReport ? await readReport(wanted) : undefined;
   const runId = report?.runId ?? wanted;
-  const parent = runId === "latest" ? (await store.listRuns({ limit: 1 }))[0] : await store.getRun(runId);
+  const parent = await findRun(store, runId);
   if (parent === undefined) {
     const place = report === undefined ? "in this store" : `in this store, which ${wanted} is a report of`;
     throw new TraceloadError("run_not_found", `no run ${JSON.stringify(runId)} ${place}`, {

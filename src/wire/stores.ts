@@ -1,5 +1,6 @@
 /** A store to look into: its runs and their reports, without a queue, an API or a place in it. */
 import type { Settings } from "../../config/settings.ts";
+import { runNotFound } from "../app/find-run.ts";
 import { sweepUpTheDead } from "../app/presence.ts";
 import { thisProcess } from "../app/process-identity.ts";
 import { readSnapshot, type Snapshot } from "./snapshot.ts";
@@ -26,6 +27,16 @@ export async function openStoreIfThere(
   return isThere ? openSweptStore(settings, onFault) : undefined;
 }
 
+/** For who names a run. Throws `run_not_found` where there is no store yet. */
+export async function openStoreOfRuns(
+  settings: StoreSettings,
+  onFault: (error: unknown) => void,
+): Promise<StoreConnection> {
+  const connection = await openStoreIfThere(settings, onFault);
+  if (connection !== undefined) return connection;
+  throw runNotFound("there is no store yet, and so no run", "traceload import --help");
+}
+
 /** Opens the store, made if there is none. Requests that were lost with their process are known as such. */
 export async function openSweptStore(
   settings: StoreSettings,
@@ -47,4 +58,5 @@ export async function storeSnapshot(settings: Settings): Promise<Snapshot | unde
   return address.kind === "embedded" ? readSnapshot(address.directory) : undefined;
 }
 
+export { namedRun } from "../app/find-run.ts";
 export { readPace } from "./run-pace.ts";

@@ -66,7 +66,7 @@ test(
     expect(events.some((event) => event.type === "progress" && event.runId === "r1")).toBe(true);
 
     const rows = [];
-    for await (const row of traceload.rows("r1")) rows.push(row.status);
+    for await (const row of traceload.rows("latest")) rows.push(row.status);
     expect(rows).toEqual([...Array.from({ length: 6 }, () => "added"), "rejected"]);
 
     const reportDir = path.join(directory, "reports");

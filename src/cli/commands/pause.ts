@@ -1,7 +1,8 @@
 /** `traceload pause`: a run stops sending, in every process, until it is resumed. */
 import { theActiveRun } from "../../wire/controls.ts";
+import { namedRun } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
-import { haltCommand, namedRun } from "../halt-command.ts";
+import { haltCommand } from "../halt-command.ts";
 
 export const pauseCommand: Command = {
   positional: { name: "run", describe: "the run's id; default: the only one going on", many: false },

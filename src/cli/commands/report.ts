@@ -1,7 +1,6 @@
 /** `traceload report`: a run's report again, from the store, to any directory. */
-import { TraceloadError } from "../../core/errors.ts";
 import { apparentState } from "../../core/status.ts";
-import { openStoreIfThere } from "../../wire/stores.ts";
+import { namedRun, openStoreOfRuns } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import { printSummary, writeRunReport } from "../run-summary.ts";
 
@@ -13,16 +12,10 @@ export const reportCommand: Command = {
     const { loaded, onFault } = session;
     const { settings } = loaded;
     const wanted = argv["run"] as string;
-    const connection = await openStoreIfThere(settings, onFault);
+    const connection = await openStoreOfRuns(settings, onFault);
     try {
-      const store = connection?.store;
-      const run =
-        wanted === "latest" ? (await store?.listRuns({ limit: 1 }))?.[0] : await store?.getRun(wanted);
-      if (store === undefined || run === undefined) {
-        throw new TraceloadError("run_not_found", `no run ${JSON.stringify(wanted)} in this store`, {
-          next: "traceload status",
-        });
-      }
+      const { store } = connection;
+      const run = await namedRun(store, wanted);
       const limit = run.options["ratePerSecond"];
       const summary = await writeRunReport(session, {
         store,
@@ -34,7 +27,7 @@ export const reportCommand: Command = {
       printSummary(session, summary);
       return 0;
     } finally {
-      await connection?.close();
+      await connection.close();
     }
   },
 };

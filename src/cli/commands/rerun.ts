@@ -1,11 +1,10 @@
 /** `traceload rerun`: the rows of a run that did not make it, as a new run. */
 import { PROCESS_SETTINGS, SANDBOX_SETTINGS, SENDING_SETTINGS } from "../../../config/setting-lists.ts";
-import { TraceloadError } from "../../core/errors.ts";
 import type { Run, StoredRow } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
 import { countSelected, findParent, RERUN_STATUSES, type RerunSelection } from "../../wire.ts";
 import { conductRerun, nothingLeft, RERUN_BY_DEFAULT, rerunStatuses } from "../../wire/conduct.ts";
-import { openStoreIfThere } from "../../wire/stores.ts";
+import { openStoreOfRuns } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
 import { conductAtTarget, refuseToDetach } from "../conduct.ts";
 import type { Session } from "../session.ts";
@@ -53,12 +52,7 @@ export const rerunCommand: Command = {
 
 async function planRerun(session: Session, wanted: string, chosen: RerunSelection): Promise<number> {
   const { loaded, onFault, out } = session;
-  const connection = await openStoreIfThere(loaded.settings, onFault);
-  if (connection === undefined) {
-    throw new TraceloadError("run_not_found", "there is no store yet, and so no run", {
-      next: "traceload import --help",
-    });
-  }
+  const connection = await openStoreOfRuns(loaded.settings, onFault);
   try {
     const { store } = connection;
     const { parent, report, reported } = await findParent(store, wanted);
