@@ -9,13 +9,14 @@ export function cronProblem(cron: string): string | undefined {
   const fields = cron.trim().split(/\s+/).length;
   // The parser takes fewer, and fills them in.
   if (!cron.trim().startsWith("@") && (fields < 5 || fields > 6)) {
-    return `has ${fields} fields: write minute, hour, day, month, weekday, as in "0 2 * * *"`;
+    return `has ${fields} ${fields === 1 ? "field" : "fields"}: write minute, hour, day, month, weekday, as in "0 2 * * *"`;
   }
   try {
     CronExpressionParser.parse(cron, { currentDate: new Date(0), tz: "UTC" }).next();
     return undefined;
   } catch (error) {
-    return `is no cron pattern: ${error instanceof Error ? error.message : String(error)}`;
+    const reason = error instanceof Error ? error.message : String(error);
+    return `is no cron pattern: ${reason.replace(/^Constraint error, /, "")}`;
   }
 }
 

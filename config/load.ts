@@ -103,15 +103,24 @@ export function configFilePath(named: string | undefined, environment: Environme
   return given ?? CONFIG_FILES.find((candidate) => existsSync(candidate));
 }
 
+function unreadable(path: string, error: unknown): TraceloadError {
+  const message = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+  const [{ line, col } = { line: 1, col: 1 }] = (error instanceof YAMLParseError && error.linePos) || [];
+  const place = error instanceof YAMLParseError ? `:${line}:${col}` : "";
+  const reason = message.replace(/ at line \d+, column \d+:?$/, "");
+  // What stands there is most often a cron pattern.
+  const isAlias = error instanceof YAMLParseError && /\balias\b/i.test(reason);
+  const next = isAlias ? { next: 'put in quotes what begins with *: cron: "*/10 * * * *"' } : {};
+  return new TraceloadError("config_invalid", `${path}${place}: ${reason}`, { ...next, cause: error });
+}
+
 function readConfigFile(path: string | undefined): ConfigFile | undefined {
   if (path === undefined) return undefined;
   let document: unknown;
   try {
     document = parse(readFileSync(path, "utf8"), { strict: true });
   } catch (error) {
-    const place = error instanceof YAMLParseError ? `:${error.linePos?.[0].line ?? 1}` : "";
-    const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    throw new TraceloadError("config_invalid", `${path}${place}: ${reason}`, { cause: error });
+    throw unreadable(path, error);
   }
   const values = new Map<string, string>();
   if (document === null || document === undefined) return { path, values };
@@ -123,7 +132,7 @@ function readConfigFile(path: string | undefined): ConfigFile | undefined {
     if (key === SYNCS && typeof value === "object") continue;
     if (!known.has(key)) {
       throw new TraceloadError("config_invalid", `${path}: unknown setting ${JSON.stringify(key)}`, {
-        next: "traceload import --help   (settings are the flags without the dashes)",
+        next: "traceload import --help   (settings are the flags without the dashes; saved imports stand below syncs:)",
       });
     }
     const isMany = NAMES.some((name) => SETTINGS[name].many && flagName(name) === key);

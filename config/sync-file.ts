@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { z } from "zod";
+import { z } from "zod";
 import { TraceloadError } from "../src/core/errors.ts";
 import type { SyncPolicy } from "../src/core/syncs.ts";
 import { configFilePath, type Environment } from "./load.ts";
@@ -154,20 +154,37 @@ function problemsOf(issue: z.core.$ZodIssue): Problem[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       path: [...place, key],
-      message: `there is no such key${suggestion(key, place.length === 0)}`,
+      message: `there is no such key${suggestion(key, place)}`,
     }));
   }
-  return [{ path: place, message: issue.message }];
+  const isMissing = issue.code === "invalid_type" && issue.message.endsWith("received undefined");
+  return [{ path: place, message: isMissing ? "is missing" : issue.message }];
 }
 
 /** Keys are written with hyphens, and people come with other habits. */
-function suggestion(key: string, isOfSync: boolean): string {
+function suggestion(key: string, place: readonly (string | number)[]): string {
   const wanted = key
     .replaceAll("_", "-")
     .replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     .toLowerCase();
-  const known = isOfSync ? Object.keys(syncFields.shape) : ["max-age"];
-  return wanted !== key && known.includes(wanted) ? `: write ${wanted}` : "";
+  const known = keysAt(place);
+  const near = known.find((one) => wanted.startsWith(one) || one.startsWith(wanted));
+  if (near !== undefined) return `: write ${near}`;
+  return place.length === 0 ? "" : `: write ${known.join(", ")}`;
+}
+
+/** The keys that may stand there. */
+function keysAt(place: readonly (string | number)[]): string[] {
+  let schema: unknown = syncFields;
+  for (const part of place) {
+    if (schema instanceof z.ZodObject && typeof part === "string") schema = unwrapped(schema.shape[part]);
+  }
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function unwrapped(schema: unknown): unknown {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) return unwrapped(schema.unwrap());
+  return schema instanceof z.ZodArray ? unwrapped(schema.element) : schema;
 }
 
 /** A sync as the store has it. Throws `store_schema` when another version wrote it. */

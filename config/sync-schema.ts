@@ -1,5 +1,6 @@
 /** A sync as it is written in the configuration file, and what it means. */
 import { z } from "zod";
+import { readWebhookUrl } from "../src/core/notices.ts";
 import {
   CATCH_UP_POLICIES,
   OVERLAP_POLICIES,
@@ -7,7 +8,7 @@ import {
   type SyncSchedule,
 } from "../src/core/syncs.ts";
 import { cronProblem, isTimezone, shortestGapMs } from "./cron.ts";
-import { isLiteralSecret, literalSecretIn } from "./references.ts";
+import { hasReference, isLiteralSecret, literalSecretIn } from "./references.ts";
 import { flagName, SETTINGS, type SettingName, type Settings } from "./settings.ts";
 import { SYNC_DEFAULTS, SYNC_SETTINGS } from "./sync-settings.ts";
 import { ageMs, durationMs } from "./units.ts";
@@ -220,6 +221,9 @@ function checkTogether(fields: Fields, context: z.RefinementCtx): void {
   for (const [index, { url, secret }] of (fields.notify ?? []).entries()) {
     const part = literalSecretIn(url);
     if (part !== undefined) complain(["notify", index, "url"], `holds a secret, ${part}: write \${NAME}`);
+    else if (!hasReference(url) && readWebhookUrl(url) === undefined) {
+      complain(["notify", index, "url"], "is no address to post to: write https://…, or ${NAME}");
+    }
     if (secret !== undefined && isLiteralSecret("secret", secret)) {
       complain(["notify", index, "secret"], "is a secret: write ${NAME}, and set NAME where it runs");
     }

@@ -94,6 +94,15 @@ export type NoticeDelivery =
   | { kind: "refused"; reason: string }
   | { kind: "try-again"; reason: string; retryInMs: number | undefined };
 
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** The address that notices may be posted to; undefined: it is none, or would show them to others on the way. */
+export function readWebhookUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.has(url.hostname));
+  return isSafe && url.username === "" && url.password === "" ? url : undefined;
+}
+
 export interface NoticeChannel {
   /** Sends the notice once. Never rejects for what the network or the receiver does. A repeat has the same id. */
   send(notice: Notice, signal: AbortSignal): Promise<NoticeDelivery>;

@@ -2,7 +2,7 @@
 import { Agent, type Dispatcher, errors, ProxyAgent } from "undici";
 import type { Clock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
-import type { Notice, NoticeChannel, NoticeDelivery } from "../core/notices.ts";
+import { type Notice, type NoticeChannel, type NoticeDelivery, readWebhookUrl } from "../core/notices.ts";
 import { parseRetryAfter } from "../core/retry-timing.ts";
 import { noticePayload } from "./payload.ts";
 import { readWebhookKeys } from "./signature.ts";
@@ -22,7 +22,6 @@ export interface WebhookOptions {
 const TIMEOUT_MS = 10_000;
 /** More of an answer ends its connection. */
 const MAX_ANSWER_BYTES = 64 * 1024;
-const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
  * Opens nothing yet. Throws `config_invalid` for an address or a secret that cannot be used; no message of it, or of a
@@ -102,9 +101,8 @@ function judge(
 }
 
 function readUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.has(url.hostname));
-  if (url !== undefined && isSafe && url.username === "" && url.password === "") return url;
+  const url = readWebhookUrl(text);
+  if (url !== undefined) return url;
   throw new TraceloadError(
     "config_invalid",
     "the webhook's address is none: it must be an https URL without a user's name in it (http only on this machine)",

@@ -90,7 +90,7 @@ function unreachable(url: string, cause: unknown): TraceloadError {
   return new TraceloadError("store_unreachable", `cannot reach the store ${protocol}//${host}: ${reason}`, {
     next: refused
       ? "check the user and password in --store or REDIS_URL"
-      : "start it (docker compose up -d redis), or leave --store out to use the embedded one",
+      : "start it (docker compose up -d redis), or mend its address; a single machine needs none: leave --store out",
     cause,
   });
 }

@@ -173,7 +173,9 @@ async function openSync(
   const options = parts.sourceOptions(settings);
   const { from } = sync.settings;
   if (from !== undefined) {
-    const bounded = { ...settings, since: typedTime(window.sinceMs ?? 0), until: typedTime(window.untilMs) };
+    const { sinceMs, untilMs, isNamed } = window;
+    const since = timeOf(sinceMs ?? 0, { isNamed: isNamed && sinceMs !== undefined });
+    const bounded = { ...settings, since, until: timeOf(untilMs, { isNamed }) };
     const asking = { inputs: [from], nowMs: window.untilMs };
     const reading = await importOptions(options, bounded, asking);
     const remote = remoteParts(parts.environment, (index) => copyFile(parts.settings, runId, index));
@@ -185,9 +187,10 @@ async function openSync(
   return { sources, files: { reading: fresh, kept } };
 }
 
-function typedTime(ms: number): NonNullable<Settings["since"]> {
+/** A window of the sync's own is for queries that ask for one; one that a person named must be used. */
+function timeOf(ms: number, { isNamed }: { isNamed: boolean }): NonNullable<Settings["since"]> {
   const at = new Date(ms).toISOString();
-  return { text: at, kind: "instant", at };
+  return { text: isNamed ? at : "", kind: "instant", at };
 }
 
 const NOTHING: OpenedSources = {

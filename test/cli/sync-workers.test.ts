@@ -179,6 +179,10 @@ describe.skipIf(redis === undefined)("syncs beside a worker", () => {
     const written: { trace_id: string; at: string }[] = [];
     const asked: { since: string; until: string; token: string | undefined }[] = [];
     const server = createServer((request, response) => {
+      if (request.method === "GET") {
+        response.end(tracesCsv(["whole-1", "whole-2"]));
+        return;
+      }
       void request.toArray().then((chunks) => {
         const { since, until: end } = JSON.parse(
           Buffer.concat(chunks as Buffer[]).toString(),
@@ -207,6 +211,17 @@ describe.skipIf(redis === undefined)("syncs beside a worker", () => {
     expect(asked[0]?.since).toBe("1970-01-01T00:00:00.000Z");
     expect(asked.slice(1).map(({ since }) => since)).toEqual(asked.slice(0, -1).map((one) => one.until));
     expect(new Set(asked.map(({ token }) => token))).toEqual(new Set([`Bearer ${TOKEN}`]));
+
+    // One that asks for no window is given everything, and none can be named.
+    await stage.apply(`syncs:\n  whole: { ${from.replace("/search", "/all.csv")}, dataset-group: 47 }\n`);
+    const named = await stage.run(["sync", "run", "whole", "--since", "24h"]);
+    expect([named.code, named.stderr]).toEqual([
+      64,
+      expect.stringContaining("nothing that is asked uses it"),
+    ]);
+    expect((await stage.run(["sync", "run", "whole", "--detach"])).code).toBe(4);
+    await said(/sync whole: run \S+ finished/);
+    await expectOnce(["whole-1", "whole-2"]);
   });
 
   step("and the worker, told to stop, ends well", async () => {

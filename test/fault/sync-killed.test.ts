@@ -13,6 +13,8 @@ const KILLS = FULL ? 3 : 1;
 const FILES = FULL ? 20 : 4;
 const ROWS = 30;
 const EVERY_MS = 2_000;
+/** From the last row that is put there: by then all is settled, and every tick has its record. */
+const SETTLED_WITHIN_MS = 120_000;
 
 const SYNCS = `
 syncs:
@@ -59,6 +61,7 @@ describe.skipIf(redis === undefined)("a sync whose worker is killed in the middl
       if (FULL) await pause(Math.max(0, begun + ((file + 1) * 60_000) / FILES - Date.now()));
     }
     expect(kills).toBe(KILLS);
+    const stopped = Date.now();
     const [left] = workers;
     await left?.until(async () => (await stage.applied()).size === wanted.length);
     // What was in flight is settled, and a later tick found nothing new.
@@ -70,6 +73,10 @@ describe.skipIf(redis === undefined)("a sync whose worker is killed in the middl
     expect(ticksWithoutRecord(ticks, EVERY_MS)).toEqual([]);
     expect(overlaps(ticks)).toEqual([]);
     expect(ticks.filter(({ became }) => became === "ran").length).toBeGreaterThan(2);
+    const due = ticks.filter((tick) => tick.due <= stopped);
+    expect(due.at(-1)?.due).toBeGreaterThan(stopped - EVERY_MS);
+    expect(due.filter(({ became }) => became === "waiting" || became === "running")).toEqual([]);
+    expect(Math.max(...due.map(({ endedAt = 0 }) => endedAt)) - stopped).toBeLessThan(SETTLED_WITHIN_MS);
   }, 240_000);
 });
 

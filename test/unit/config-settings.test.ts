@@ -245,6 +245,17 @@ describe("the settings file", () => {
     expect(refused.message).toContain(message);
   });
 
+  test.each(["* 2 * * *", "*/5 * * * *"])(
+    "with a cron pattern that begins with a star is told about quotes: %s",
+    (cron) => {
+      const refused = fault(() =>
+        load({}, {}, `syncs:\n  a: { files: b }\n  c:\n    schedule:\n      cron: ${cron}\n`),
+      );
+      expect(refused.message).toMatch(/traceload\.yaml:5:\d+: [^:]+$/);
+      expect(refused.next).toContain("put in quotes");
+    },
+  );
+
   test("that is named and not there is a fault; one that is not named may be missing", () => {
     const refused = fault(() =>
       loadSettings({ flags: {}, environment: {}, configFile: join(directory, "no.yaml") }),

@@ -60,6 +60,26 @@ syncs:
       "files: a\nrate: fast",
       ['4:11: syncs.a.rate: "fast" is not a rate: write 20/s, 600/m, auto or unlimited'],
     ],
+    [
+      "files: a\nschedules: {}",
+      [expect.stringContaining("syncs.a.schedules: there is no such key: write schedule")],
+    ],
+    [
+      "files: a\nschedule: { every: 1d }",
+      [
+        "4:5: syncs.a.schedule.cron: is missing",
+        "4:24: syncs.a.schedule.every: there is no such key: write cron, timezone, jitter",
+      ],
+    ],
+    [
+      "files: a\nnotify: [{ href: x, url: 'https://h/' }]",
+      [expect.stringContaining("notify.0.href: there is no such key: write url, secret, on, threshold")],
+    ],
+    [
+      "files: a\nnotify: [{ url: 'http://example.com/' }]",
+      [expect.stringContaining("notify.0.url: is no address to post to")],
+    ],
+    ["files: a\nschedule: { cron: daily }", [expect.stringContaining('"daily" has 1 field:')]],
     ["files: a\nschedule:\n  cron: 0 2 * *", [expect.stringContaining("5:13: syncs.a.schedule.cron:")]],
     ["files: a\nschedule:\n  cron: 61 * * * *", [expect.stringContaining("is no cron pattern")]],
     [

@@ -34,6 +34,8 @@ export interface OpenedSync {
 export interface Window {
   sinceMs: number | undefined;
   untilMs: number;
+  /** A person named it: it must not be passed over. */
+  isNamed: boolean;
 }
 
 export interface DriveParts {
@@ -321,10 +323,11 @@ class TickDrive {
   async #open(carried: Carried): Promise<OpenedSync | undefined> {
     const { store, open, nowMs } = this.#parts;
     const { since, until = nowMs(), runId = "" } = this.#tick;
-    const known = this.#tick.isBackfill === true ? [] : carried.files;
-    const window = { sinceMs: since, untilMs: until };
+    const isNamed = this.#tick.isBackfill === true;
+    const known = isNamed ? [] : carried.files;
+    const window = { sinceMs: since, untilMs: until, isNamed };
     const opened = await open({ sync: this.#sync, runId, window, known }, this.#signal);
-    if (opened.files === undefined || this.#tick.isBackfill === true) return opened;
+    if (opened.files === undefined || isNamed) return opened;
     const { reading, kept } = opened.files;
     if (sameFiles(reading, carried.reading) && sameFiles(kept, carried.files)) return opened;
     for (;;) {

@@ -152,7 +152,7 @@ function openingFault(error: unknown, name: string): unknown {
   return new TraceloadError("store_unreachable", `cannot reach the store ${name}: ${reasonOf(error)}`, {
     next: /unsupported startup parameter/i.test(reasonOf(error))
       ? "add `ignore_startup_parameters = options` to the pooler's settings (docs/guide/postgres.md says what else it needs)"
-      : "start it, or leave --store out to use the embedded one",
+      : "start it, or mend its address; a single machine needs none: leave --store out",
     cause: error,
   });
 }
