@@ -37,8 +37,11 @@ export type SourceRecord =
   | { kind: "broken"; line: number; problem: RowProblem }
   /** Something that holds no row and is no fault: `what` in the plural, "log batches". */
   | { kind: "passed-over"; line: number; what: string }
-  /** The source says that it is a part of something larger. `message` begins in the middle of a sentence. */
-  | { kind: "page"; line: number; message: string };
+  /**
+   * The source says that it is a part of something larger. `message` begins in the middle of a sentence; `follow` is what
+   * would be typed to have the server asked for the rest.
+   */
+  | { kind: "page"; line: number; message: string; follow?: string | undefined };
 
 /** Where a list has its identity, whatever its other names look like. The user's own choice comes before it. */
 export interface ListColumns {

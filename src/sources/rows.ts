@@ -31,6 +31,7 @@ interface Identity {
 type CellsRecord = Extract<SourceRecord, { kind: "cells" }>;
 type ObjectRecord = Extract<SourceRecord, { kind: "object" }>;
 type BrokenRecord = Extract<SourceRecord, { kind: "broken" }>;
+type PageRecord = Extract<SourceRecord, { kind: "page" }>;
 type SpanRecord = Extract<SourceRecord, { kind: "span" }>;
 
 /** An ID as an export's JSON has it: none is an empty text; undefined: it is of a kind that no ID is of. */
@@ -113,12 +114,17 @@ export class RowMaker {
           break;
         case "page":
           // Where pages are followed, none of them is all there is.
-          if (this.#options.remote?.paging === undefined) this.#notes.warn(record.message);
+          if (this.#options.remote?.paging === undefined) this.#notes.warn(this.#pageText(record));
           break;
         default:
           record satisfies never;
       }
     }
+  }
+
+  #pageText({ message, follow }: PageRecord): string {
+    const isAsked = follow !== undefined && /^https?:/.test(this.#name);
+    return isAsked ? `${message} (${follow} reads on)` : message;
   }
 
   /** Appends the rows that were waiting for more records to decide by. Throws like `take`. */

@@ -367,6 +367,21 @@ describe("pages", () => {
     ]);
   });
 
+  test.each([
+    ["c/1", "--page-cursor meta.next --page-into query:NAME"],
+    ["https://example.com/2", "--page-cursor meta.next --page-into url"],
+    ["/list?page=2", "--page-cursor meta.next --page-into url"],
+  ])("that are not followed are a warning, with what follows them: %s", async (next, typed) => {
+    const { url } = await startServer(page(["t1"], next));
+    const [plan] = await inDirectory(async (directory) => {
+      const sources = await openAddress(directory, { address: `${url}/list` });
+      return sources.plan(new AbortController().signal);
+    });
+    expect(plan?.warnings).toEqual([
+      `${url}/list: it is one page of several: meta.next leads to the next; it holds 1 record (${typed} reads on)`,
+    ]);
+  });
+
   test("of a search go on behind the last hit, whose values come back without loss", async () => {
     const hits = (ids: number[], sort: string) =>
       ends(

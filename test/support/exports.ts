@@ -344,6 +344,14 @@ export const EXPORTS: readonly ExportExample[] = [
   { format: "langsmith", what: "runs", document: RUNS, pairs: RUN_PAIRS, roots: [`${A}/${A}`, `${B}/${B}`] },
   {
     format: "langsmith",
+    what: "a page of its API",
+    document: { runs: RUNS, cursors: { next: "c", prev: null } },
+    pairs: RUN_PAIRS,
+    roots: [`${A}/${A}`, `${B}/${B}`],
+    warnings: [`it is one page of several: cursors.next leads to the next; it holds ${RUNS.length} records`],
+  },
+  {
+    format: "langsmith",
     what: "a batch of its SDK",
     document: {
       post: RUNS,

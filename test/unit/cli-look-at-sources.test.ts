@@ -49,7 +49,7 @@ test.each<[string, Partial<SourcePlan>, string[]]>([
   [
     "a list with spans",
     { distinct: { traces: 1, spans: 2_000 } },
-    ["rows.csv: CSV, 2,000 spans of 1 trace, one row for each line (--unit trace: 1 row)"],
+    ["rows.csv: CSV, 2,000 spans of 1 trace, one row for each record (--unit trace: 1 row)"],
   ],
   [
     "an export",

@@ -10,7 +10,7 @@ import {
   formatRows,
   formatShare,
 } from "../../src/cli/show/human.ts";
-import { alignedColumns, displayWidth, fit, flow } from "../../src/cli/show/layout.ts";
+import { alignedColumns, displayWidth, fit, flow, wrap } from "../../src/cli/show/layout.ts";
 
 test("counts are grouped by thousands", () => {
   expect([0, 999, 1_000, 1_234_567].map(formatCount)).toEqual(["0", "999", "1,000", "1,234,567"]);
@@ -79,6 +79,12 @@ test("text is cut by what it takes on the screen, not by its length", () => {
       expect(displayWidth(fit(text, columns))).toBeLessThanOrEqual(columns);
     }),
   );
+});
+
+test("a sentence is broken between its words, and a word that is too long is left whole", () => {
+  const text = "warning: /a/very/long/path.csv: it is one page";
+  expect(wrap(text, 16)).toEqual(["warning:", "  /a/very/long/path.csv:", "  it is one page"]);
+  expect(wrap("short", 16)).toEqual(["short"]);
 });
 
 test("parts flow into as many lines as the width takes", () => {

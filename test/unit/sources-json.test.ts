@@ -22,6 +22,13 @@ describe("NDJSON", () => {
     expect(brief(rows)).toEqual(["t1/", "2:invalid_json", "3:not_an_object", "4:not_an_object", "t2/"]);
   });
 
+  test("what is wrong far behind a long record's beginning is shown where it stands", async () => {
+    const { rows } = await readFileOf(
+      `{"trace_id":"t1","note":"${"x".repeat(200)}",oops}\n{"trace_id":"t2"}\n`,
+    );
+    expect(rows[0]?.invalid?.message).toMatch(/^not valid JSON at its character 2\d\d: …".*x\\",oops}"…$/);
+  });
+
   test("a broken first line does not hide what the file is", async () => {
     const { rows } = await readFileOf('{"trace_id":"t1\n{"trace_id":"t2"}\n{"trace_id":"t3"}\n');
     expect(brief(rows)).toEqual(["1:invalid_json", "t2/", "t3/"]);
@@ -85,7 +92,7 @@ describe("JSON", () => {
     [
       "a link in an object, and a total",
       { links: { prev: null, next: { href: "/2" } }, meta: { page: { total: 250 } } },
-      "it is one page of several: links.next leads to the next; it holds 2 of 250 records",
+      "it is one page of several: links.next.href leads to the next; it holds 2 of 250 records",
     ],
     [
       "that there is more",

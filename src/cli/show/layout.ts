@@ -54,6 +54,21 @@ export function flow(parts: readonly Part[], columns: number): string[] {
   return lines;
 }
 
+/** A sentence on as many lines as it takes, broken between words; all but the first are indented by two columns. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const next = line === "" ? word : `${line} ${word}`;
+    if (line.trim() === "" || displayWidth(next) <= columns) line = next;
+    else {
+      lines.push(line);
+      line = `  ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
 export interface ColumnsOptions {
   head?: readonly string[];
   /** Per column; the default is left. */

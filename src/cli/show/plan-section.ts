@@ -62,7 +62,10 @@ function idParts({ columns, unit }: PlannedSource): string[] {
       ["span_id", columns.spanId],
       ["dataset_group_id", columns.datasetGroupId],
     ] as const
-  ).flatMap(([id, column]) => (column === null ? [] : [`${id} from ${column}`]));
+  ).flatMap(([id, column]) => {
+    if (column === null) return [];
+    return [`${id} from ${/^\d+$/.test(column) ? `column ${column}` : column}`];
+  });
   if (columns.traceId === null && unit !== "line") return ["IDs where the format has them", ...parts];
   return parts;
 }

@@ -28,7 +28,7 @@ export function unitParts(
   const perTrace = `(--unit trace: ${formatRows(traces)})`;
   if (unit === "span") return [both, `one row for each span ${perTrace}`];
   if (unit === "line")
-    return [both, `one row for each line${spans === 0 && rows === traces ? "" : ` ${perTrace}`}`];
+    return [both, `one row for each record${spans === 0 && rows === traces ? "" : ` ${perTrace}`}`];
   return [both, `one row for each trace${spans === 0 ? "" : ` (--unit span: ${formatRows(spans)})`}`];
 }
 

@@ -7,7 +7,7 @@ import { draftTexts } from "./draft-lines.ts";
 import { visible } from "./escape.ts";
 import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
 import { remoteLines, requestText, sourceLines } from "./plan-section.ts";
-import { alignedColumns, fit } from "./layout.ts";
+import { alignedColumns, fit, wrap } from "./layout.ts";
 import { colorsFor, paintStatus, statusMeaning } from "./status-style.ts";
 import type { Colors } from "./status-style.ts";
 
@@ -30,7 +30,7 @@ export function renderSummary(summary: RunSummary, look: SummaryLook): string {
       : [sourceLines(summary.plan, look.columns, colors), remoteLines(summary.plan, look.columns, colors)]),
     errorLines(summary, look, colors),
     draftLines(summary, colors),
-    warningLines(summary, colors),
+    warningLines(summary, look.columns, colors),
     factLines(summary, colors),
     nextLines(summary, colors),
   ];
@@ -182,11 +182,12 @@ function draftLines(summary: RunSummary, colors: Colors): string[] {
   ];
 }
 
-function warningLines(summary: RunSummary, colors: Colors): string[] {
+function warningLines(summary: RunSummary, columns: number, colors: Colors): string[] {
   return [
-    ...summary.warnings
-      .slice(0, MOST_LINES)
-      .map((warning) => `${colors.yellow("warning:")} ${visible(warning)}`),
+    ...summary.warnings.slice(0, MOST_LINES).flatMap((warning) => {
+      const [first = "", ...rest] = wrap(`warning: ${visible(warning)}`, columns);
+      return [first.replace("warning:", colors.yellow("warning:")), ...rest];
+    }),
     ...more(summary.warnings.length, "warnings"),
   ];
 }

@@ -20,9 +20,16 @@ export function parseJson(
   try {
     const reviver = numbersAsTexts as (key: string, value: unknown) => unknown;
     return { ok: true, value: exactNumbers ? JSON.parse(text, reviver) : JSON.parse(text) };
-  } catch {
-    return { ok: false, problem: problem("invalid_json", `not valid JSON: ${excerpt(text.trim())}`) };
+  } catch (error) {
+    return { ok: false, problem: problem("invalid_json", `not valid JSON${brokenAt(text, error)}`) };
   }
+}
+
+/** What stands around the fault in a long text, where the parser says its place; else how the text begins. */
+function brokenAt(text: string, error: unknown): string {
+  const place = Number(/ at position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1] ?? 0);
+  if (place < 50) return `: ${excerpt(text.trim())}`;
+  return ` at its character ${place + 1}: …${excerpt(text.slice(place - 30, place + 30))}…`;
 }
 
 export function notAnObject(text: string): RowProblem {

@@ -33,7 +33,7 @@ export const jsonFormat: RecordFormat = {
 
   matches: ({ text }) => /^[[{]/.test(text.replaceAll("\u001e", "").trimStart()),
 
-  reason: () => "it is JSON, and no export that is known",
+  reason: () => "it is no export that is known, and so a list",
 
   async *records(text, source) {
     let scanner: JsonScanner | undefined;

@@ -26,6 +26,7 @@ export const langsmithFormat = jsonExportFormat({
       : PLACES.filter(({ at }) => isRunAt(shape, at))
           .slice(0, 1)
           .map(({ path }) => path),
+  cursors: ["cursors.next"],
   // A patch may name no trace: the run that it changes has been posted with it.
   spans: ofObject((run, path) =>
     path === "patch[]" && run["trace_id"] === undefined

@@ -21,7 +21,7 @@ export class Pages {
   readonly paths: readonly string[];
   readonly #marks: PageMarks;
   readonly #totals = new Map<string, number>();
-  #lead: string | undefined;
+  #cursor: Cursor | undefined;
   #missing = 0;
   readonly #firstMissing: string[] = [];
 
@@ -36,7 +36,7 @@ export class Pages {
     const parsed = parseJson(text);
     if (!parsed.ok) return;
     if (this.#marks.cursors.includes(path)) {
-      if (leadsOn(parsed.value)) this.#lead = leadOf({ path, value: parsed.value });
+      if (leadsOn(parsed.value)) this.#cursor = { path, value: parsed.value };
       return;
     }
     if (path === this.#marks.missing) {
@@ -61,7 +61,7 @@ export class Pages {
       .find((one) => one.total > one.held);
     const all = [...held.values()].reduce((sum, count) => sum + count, 0);
     return [
-      ...pageRecords({ lead: this.#lead, held: short?.held ?? all, total: short?.total }),
+      ...pageRecords({ cursor: this.#cursor, held: short?.held ?? all, total: short?.total }),
       ...this.#missingRecords(),
     ];
   }
@@ -88,21 +88,35 @@ export function leadsOn(value: unknown): boolean {
   return value !== null && value !== undefined && value !== "" && value !== false && value !== 0;
 }
 
-export function leadOf({ path, value }: Cursor): string {
+/** What is said where a cursor leads on, there are more pages, or the total is greater than the number of records held. */
+export function pageRecords(seen: {
+  cursor: Cursor | undefined;
+  /** The number of pages, where it is greater than that of those held. */
+  pages?: number | undefined;
+  held: number;
+  total: number | undefined;
+}): SourceRecord[] {
+  const { cursor, pages, held, total = 0 } = seen;
+  const lead = cursor === undefined ? pages && `it is one page of ${pages}` : leadOf(cursor);
+  if (lead === undefined && total <= held) return [];
+  const records = total > held ? `${held} of ${total} records` : `${held} record${held === 1 ? "" : "s"}`;
+  const message = [...(lead === undefined ? [] : [lead]), `it holds ${records}`].join("; ");
+  return [{ kind: "page", line: 1, message, follow: cursor && followed(cursor) }];
+}
+
+function leadOf({ path, value }: Cursor): string {
   return value === true
     ? `it is one page of several, as ${path} says`
     : `it is one page of several: ${path} leads to the next`;
 }
 
-/** What is said where there is a `lead`, or the total is greater than the number of records held; else nothing. */
-export function pageRecords(seen: {
-  lead: string | undefined;
-  held: number;
-  total: number | undefined;
-}): SourceRecord[] {
-  const { lead, held, total = 0 } = seen;
-  if (lead === undefined && total <= held) return [];
-  const records = total > held ? `${held} of ${total} records` : `${held} record${held === 1 ? "" : "s"}`;
-  const message = [...(lead === undefined ? [] : [lead]), `it holds ${records}`].join("; ");
-  return [{ kind: "page", line: 1, message }];
+/** How an HTTP server is asked for the next page; undefined: the cursor does not say. */
+function followed({ path, value }: Cursor): string | undefined {
+  if (typeof value !== "string" && typeof value !== "number") return undefined;
+  const isAddress = /^(?:https?:)?\//.test(String(value));
+  return `--page-cursor ${shellWord(path)} --page-into ${isAddress ? "url" : "query:NAME"}`;
+}
+
+function shellWord(path: string): string {
+  return /^[\w.-]+$/.test(path) ? path : `'${path}'`;
 }

@@ -5,7 +5,7 @@
 import { foldName } from "../columns.ts";
 import { isJsonObject, parseJson } from "../formats/json-object.ts";
 import type { SourceRecord } from "../record.ts";
-import { leadOf, leadsOn, pageRecords } from "./pages.ts";
+import { type Cursor, leadsOn, pageRecords } from "./pages.ts";
 
 const PLACES = new Set([
   "meta",
@@ -48,7 +48,7 @@ interface Mark {
 export class WrapperPages {
   #documents = 0;
   /** Of the last document: pages one after the other lead on to one another. */
-  #lead: string | undefined;
+  #cursor: Cursor | undefined;
   #total = 0;
   #pages = 0;
 
@@ -62,8 +62,7 @@ export class WrapperPages {
       MORE.has(name) ? value === true : isCursor(name, value),
     );
     this.#documents += 1;
-    const cursor = leading.find(({ value }) => value !== true) ?? leading[0];
-    this.#lead = cursor && leadOf(cursor);
+    this.#cursor = leading.find(({ value }) => value !== true) ?? leading[0];
     const totals = marks.filter(({ name }) => TOTAL.test(name) && !TOTAL_PAGES.test(name));
     // By itself it may count anything; beside a link to the next page it is the total.
     const counts = marks.some(({ name }) => name === "next")
@@ -77,8 +76,8 @@ export class WrapperPages {
   /** To be called when all was read. `held`: how many records there were. */
   end(held: number): SourceRecord[] {
     if (this.#documents === 0) return [];
-    const one = this.#pages > this.#documents ? `it is one page of ${this.#pages}` : undefined;
-    return pageRecords({ lead: this.#lead ?? one, held, total: this.#total });
+    const pages = this.#pages > this.#documents ? this.#pages : undefined;
+    return pageRecords({ cursor: this.#cursor, pages, held, total: this.#total });
   }
 }
 
@@ -87,6 +86,10 @@ function marksIn(key: string, value: unknown, places: readonly string[]): Mark[]
   const path = [...places, key];
   if (PLACES.has(name) && places.length < DEPTH && isJsonObject(value)) {
     return Object.entries(value).flatMap(([inner, found]) => marksIn(inner, found, path));
+  }
+  // HAL's links: draft-kelly-json-hal, section 5.
+  if (isJsonObject(value) && typeof value["href"] === "string") {
+    return [{ path: [...path, "href"].join("."), name, value: value["href"] }];
   }
   return places.length === 0 && CURSOR_IN_PLACE.has(name) ? [] : [{ path: path.join("."), name, value }];
 }
