@@ -184,10 +184,10 @@ function draftLines(summary: RunSummary, colors: Colors): string[] {
 
 function warningLines(summary: RunSummary, columns: number, colors: Colors): string[] {
   return [
-    ...summary.warnings.slice(0, MOST_LINES).flatMap((warning) => {
-      const [first = "", ...rest] = wrap(`warning: ${visible(warning)}`, columns);
-      return [first.replace("warning:", colors.yellow("warning:")), ...rest];
-    }),
+    ...summary.warnings
+      .slice(0, MOST_LINES)
+      .flatMap((warning) => wrap(`warning: ${visible(warning)}`, columns))
+      .map((line) => line.replace(/^warning:/, colors.yellow("warning:"))),
     ...more(summary.warnings.length, "warnings"),
   ];
 }
