@@ -23,11 +23,14 @@ describe.skipIf(redis === undefined)("syncs whose workers were all down over fiv
     await stage.drop("each.csv", tracesCsv(["c", "d"]));
     expect(await stage.run(["sync", "apply"])).toMatchObject({ code: 0 });
     // Times that come due without anybody to notice.
-    await pause(11_000);
+    await pause(13_000);
+    const list = async () => (await stage.run(["sync", "list"])).stdout;
+    expect(await list()).toContain(", and no worker that sends to http://127.0.0.1:");
     const worker = stage.startWorker();
     const ran = async (name: string) => (await stage.history(name)).filter(({ became }) => became === "ran");
     await worker.until(async () => (await ran("each")).length >= 5 && (await ran("once")).length >= 1);
 
+    expect(await list()).not.toContain("no worker");
     const [once, each] = [await stage.history("once"), await stage.history("each")];
     const firstRun = once.findIndex(({ became }) => became !== "missed");
     expect(firstRun).toBeGreaterThanOrEqual(5);

@@ -1,6 +1,6 @@
 /** Every tick that is due gets its record: what runs, what is skipped, what was missed. */
 import { describe, expect, it } from "vitest";
-import { noteDue } from "../../src/app/syncs/account.ts";
+import { noteDue, overdueSince } from "../../src/app/syncs/account.ts";
 import { readTickRecord, type OpenTick, type SyncState } from "../../src/app/syncs/state.ts";
 import type { StoredSync, SyncPolicy } from "../../src/core/syncs.ts";
 
@@ -96,6 +96,15 @@ describe("ticks that came due while no worker ran", () => {
     expect(became).toEqual(["missed", "missed", "missed", "missed", "waiting"]);
     expect(open).toMatchObject([{ due: START + 5 * MINUTE }]);
     expect(records[0]?.why).toBe("no worker ran then: the tick of 2026-06-01T00:05:00.000Z stands in for it");
+  });
+
+  it("are overdue while nobody has noted them", () => {
+    const sync = { name: "a", origin: "o", text: {}, version: 1, appliedAt: START, claim: undefined };
+    const at = (ms: number, state?: StoredSync["state"]) =>
+      overdueSince({ ...sync, state }, SCHEDULE, START + ms);
+    expect([at(MINUTE + 9_000), at(5 * MINUTE)]).toEqual([undefined, START + MINUTE]);
+    const noted = note(5).noted?.state;
+    expect(at(5 * MINUTE + 20_000, { ...noted })).toBeUndefined();
   });
 
   it("are made up for by a run each where they shall be", () => {

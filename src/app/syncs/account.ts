@@ -1,7 +1,7 @@
 /** Every tick that is due gets its record: it runs, it waits, it is skipped, or it was missed. */
 import type { Store } from "../../core/store.ts";
 import type { StoredSync, StoredTick, SyncPolicy, SyncSchedule } from "../../core/syncs.ts";
-import { dueTicks, type DueTicks } from "./due.ts";
+import { dueTicks, type DueTicks, nextDue } from "./due.ts";
 import { type OpenTick, readState, type SyncState, type TickRecord } from "./state.ts";
 
 export interface AccountParts {
@@ -72,6 +72,12 @@ export function noteDue(
     note(tick.id, { due: at, kind, became: "waiting" });
   }
   return { state, ticks: [...ticks.values()] };
+}
+
+/** When the first tick that has no record was due; undefined: none is late. Then no worker looks at the sync. */
+export function overdueSince(sync: StoredSync, schedule: SyncSchedule, nowMs: number): number | undefined {
+  const due = nextDue({ ...schedule, sync: sync.name }, stateFor(sync, schedule).cursor);
+  return nowMs - due > ON_TIME_MS ? due : undefined;
 }
 
 /** Ticks of another schedule are not this one's: it begins when it was applied. */

@@ -1,6 +1,7 @@
 /** Syncs as people look at them: what each did last, when it comes next, how far behind it is. */
 import type { UndeliveredNotice } from "../../core/notices.ts";
 import type { StoredSync, SyncPolicy } from "../../core/syncs.ts";
+import { overdueSince } from "./account.ts";
 import { nextDue } from "./due.ts";
 import { readState, type SyncHealth, type SyncState } from "./state.ts";
 
@@ -17,6 +18,8 @@ export interface SyncView {
   last: SyncState["last"];
   /** On the store's clock; undefined: it is not scheduled. */
   nextAt: number | undefined;
+  /** When a tick was due that no worker has noticed. */
+  overdueSince: number | undefined;
   /** Rows before this time are settled or carried; undefined: none were read yet. */
   watermark: number | undefined;
   /** How long ago that is. */
@@ -46,6 +49,7 @@ export function viewSyncs(
       last: state.last,
       nextAt:
         schedule === undefined || state.paused ? undefined : nextDue({ ...schedule, sync: sync.name }, nowMs),
+      overdueSince: schedule === undefined || state.paused ? undefined : overdueSince(sync, schedule, nowMs),
       watermark,
       lagMs: watermark === undefined ? undefined : Math.max(0, nowMs - watermark),
       undelivered: Object.values(state.told ?? {}).flatMap(({ undelivered }) => undelivered ?? []),

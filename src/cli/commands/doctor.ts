@@ -9,7 +9,7 @@ import { viewStoredSyncs } from "../../wire/sync-store.ts";
 import type { Command } from "../command.ts";
 import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
-import { resultText, untoldLines } from "../show/syncs-text.ts";
+import { resultText, troubleLines } from "../show/syncs-text.ts";
 
 interface Finding {
   check: string;
@@ -93,7 +93,7 @@ async function checkSyncs(store: Store): Promise<Finding[]> {
   const found = syncs.flatMap((sync): Finding[] => {
     const { name, health, last } = sync;
     const result = last === undefined ? "" : ` (last: ${resultText(last)})`;
-    const messages = untoldLines(sync, nowMs);
+    const messages = troubleLines(sync, nowMs);
     if (health.state === "failing") {
       messages.unshift(`sync ${name} is failing since ${new Date(health.since).toISOString()}${result}`);
     }

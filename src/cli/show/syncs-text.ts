@@ -29,15 +29,20 @@ export function renderSyncs(syncs: readonly SyncView[], { color, nowMs }: SyncsL
     head: head.map((title) => colors.dim(title)),
     align: head.map(() => "left"),
   });
-  return [...table, ...syncs.flatMap((sync) => untoldLines(sync, nowMs)), ""].join("\n");
+  return [...table, ...syncs.flatMap((sync) => troubleLines(sync, nowMs)), ""].join("\n");
 }
 
-/** A line for each webhook that does not know what it should. */
-export function untoldLines({ name, undelivered }: SyncView, nowMs: number): string[] {
-  return undelivered.map(({ kind, at, reason }) => {
+/** What a person should know beside the table: no worker looks at it, or a webhook does not know what it should. */
+export function troubleLines({ name, origin, overdueSince, undelivered }: SyncView, nowMs: number): string[] {
+  const untold = undelivered.map(({ kind, at, reason }) => {
     const what = kind === undefined ? "notices cannot be sent" : `its ${kind} was not told`;
-    return visible(`sync ${name}: ${what}: ${reason} (${formatAge(nowMs - at)})`);
+    return `${what}: ${reason} (${formatAge(nowMs - at)})`;
   });
+  const unserved =
+    overdueSince === undefined
+      ? []
+      : [`due since ${stamp(overdueSince)}, and no worker that sends to ${origin} runs here`];
+  return [...unserved, ...untold].map((text) => visible(`sync ${name}: ${text}`));
 }
 
 function nextText(inMs: number): string {
