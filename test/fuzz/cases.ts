@@ -58,21 +58,30 @@ const conditions = fc.constantFrom(
   "attributes.a[1].b<=2",
   "__proto__!=",
 );
-const options: fc.Arbitrary<Case["options"]> = fc.record(
+const usual = fc.record(
   {
     format: fc.oneof(
-      { arbitrary: fc.constant("auto"), weight: 2 },
+      { arbitrary: fc.constant("auto"), weight: 3 },
       { arbitrary: fc.constantFrom(...SOURCE_FORMATS), weight: 1 },
     ),
     unit: fc.constantFrom("auto", "trace", "span"),
     rootOnly: fc.boolean(),
     padIds: fc.boolean(),
+  },
+  { requiredKeys: ["format", "unit"] },
+);
+const named = fc.record(
+  {
     traceColumn: fc.constantFrom("id", "1", "trace_id", "a.b", "__proto__", "constructor.name"),
     map: fc.record({ trace: paths, span: paths, group: paths }, { requiredKeys: [] }),
     where: fc.array(conditions, { minLength: 1, maxLength: 2 }),
   },
-  { requiredKeys: ["format", "unit"] },
+  { requiredKeys: [] },
 );
+// Most names are in no record, and end the reading.
+const options: fc.Arbitrary<Case["options"]> = fc
+  .tuple(usual, fc.oneof({ arbitrary: fc.constant({}), weight: 2 }, { arbitrary: named, weight: 1 }))
+  .map(([one, other]) => ({ ...one, ...other }));
 const cases = fc.record({
   recipe: recipes(seeds),
   options,

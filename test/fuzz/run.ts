@@ -2,7 +2,7 @@
  * `npm run test:fuzz -- [--seconds N] [--samples FOLDER] [--keep FOLDER] [--round N]`: reads exports, tables and the
  * folder's files that were damaged at random, for N seconds of processor time. Whatever they are, reading ends in rows
  * and at most one fault: no crash, no hang, no changed prototype, bounded memory, the same in pieces of any size. What
- * fails is kept in a folder; ends with 1 then. Prints one JSON object.
+ * fails is kept in a folder; ends with 1 then. Prints one JSON object. On Linux.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -41,6 +41,9 @@ let round = Number(values.round);
 let earlierSeconds = 0;
 /** Smaller cases included, that are tried to find the smallest that fails. */
 let begun = 0;
+/** The first Ctrl-C ends it before its time. */
+let isOver = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isOver = true));
 
 const directory = mkdtempSync(path.join(tmpdir(), "traceload-fuzz-"));
 const caseFile = path.join(directory, "case");
@@ -107,20 +110,21 @@ function secondsOf(child: ChildProcess): number {
 /** Until it ends by itself, hangs, or the time is over. */
 async function watch(child: ChildProcess): Promise<void> {
   let [heard, atHeard] = [begun, 0];
-  let isOver = false;
+  let hasEnded = false;
   child.on("message", (message) => take(message as CaseMessage));
   const exited = once(child, "exit").then(([code, signal]) => {
-    if (!isOver && code !== 0) keep(`the process ended with ${String(code ?? signal)}`);
-    isOver = true;
+    if (!hasEnded && !isOver && code !== 0) keep(`the process ended with ${String(code ?? signal)}`);
+    hasEnded = true;
   });
   let seconds = 0;
-  while (!isOver) {
+  while (!hasEnded) {
     await Promise.race([exited, pause(LOOK_MS)]);
     seconds = Math.max(seconds, secondsOf(child));
     if (begun !== heard) [heard, atHeard] = [begun, seconds];
     const hangs = seconds - atHeard > HANG_SECONDS;
-    if (isOver || !(hangs || earlierSeconds + seconds >= Number(values.seconds))) continue;
-    isOver = true;
+    isOver ||= earlierSeconds + seconds >= Number(values.seconds);
+    if (hasEnded || !(hangs || isOver)) continue;
+    hasEnded = true;
     if (hangs) keep(`it hangs: ${HANG_SECONDS} s and no end`);
   }
   child.kill("SIGKILL");
@@ -130,7 +134,7 @@ async function watch(child: ChildProcess): Promise<void> {
 
 const cases = fileURLToPath(new URL("cases.ts", import.meta.url));
 try {
-  while (earlierSeconds < Number(values.seconds)) {
+  while (!isOver) {
     const child = fork(cases, [directory, values.samples, String(round)], {
       execArgv: ["--max-old-space-size=384"],
       env: { PATH: process.env["PATH"], TMPDIR: directory },
