@@ -81,7 +81,7 @@ const named = fc.record(
 // Most names are in no record, and end the reading.
 const options: fc.Arbitrary<Case["options"]> = fc
   .tuple(usual, fc.oneof({ arbitrary: fc.constant({}), weight: 2 }, { arbitrary: named, weight: 1 }))
-  .map(([one, other]) => ({ ...one, ...other }));
+  .map(([one, other]) => Object.assign({}, one, other));
 const cases = fc.record({
   recipe: recipes(seeds),
   options,

@@ -13,6 +13,8 @@ export interface Seed {
 /** Larger files are read so slowly that they would take the place of many cases. */
 const MAX_BYTES = 128 * 1024;
 
+const FIXTURES = path.join(import.meta.dirname, "../fixtures/exports");
+
 const TEXTS: Readonly<Record<string, string>> = {
   csv: `name,trace_id,span_id\n"a, ""b""\nc",${A},${S1}\nn,${B},${S2}\n`,
   tsv: `trace_id\tspan_id\n${A}\t${S1}\n${B}\t\\N\n`,
@@ -50,5 +52,5 @@ function ofFolder(folder: string): Seed[] {
 
 /** The same list for the same folder, so that a case can be told by its numbers. */
 export function fuzzSeeds(folder: string | undefined): Seed[] {
-  return [...ofTests(), ...(folder === undefined ? [] : ofFolder(folder))];
+  return [...ofTests(), ...ofFolder(FIXTURES), ...(folder === undefined ? [] : ofFolder(folder))];
 }
