@@ -12,7 +12,6 @@ import {
 import { TraceloadError } from "../core/errors.ts";
 import { columnNumber, foldName, namesIdentity } from "./columns.ts";
 import { isNoParent } from "./json/export-format.ts";
-import { withColumns } from "./parquet-columns.ts";
 import { slicesOf } from "./parquet-slices.ts";
 import type { SourceRecord } from "./record.ts";
 import { isMissing } from "./row-problems.ts";
@@ -50,7 +49,7 @@ export async function* parquetRecords(
     const file = await fileBuffer(handle, path, onBytes);
     const metadata = await parquetMetadataAsync(file, { geoparquet: false });
     yield* isTempoBlock(metadata)
-      ? tempoRecords(file, metadata, COMPRESSORS)
+      ? tempoRecords({ file, metadata, compressors: COMPRESSORS })
       : tableRecords(file, metadata, chosen);
   } catch (error) {
     throw error instanceof TraceloadError ? error : damaged(path, error);
@@ -69,8 +68,7 @@ async function* tableRecords(
   const parent = columns.find((name) => PARENTS.has(foldName(name)));
   const holdsLogs = names.some((name) => LOG_COLUMNS.has(foldName(name)));
   yield [{ kind: "cells", line: 0, cells: names, named: true }];
-  const read = withColumns(metadata, ([name = "", ...inner]) => inner.length === 0 && columns.includes(name));
-  for (const { from: rowStart, to: rowEnd } of slicesOf(read)) {
+  for (const { from: rowStart, to: rowEnd } of slicesOf(metadata)) {
     const rows = await parquetReadObjects({
       file,
       metadata,

@@ -75,7 +75,11 @@ async function* recordsByThread(
   signal.throwIfAborted();
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const file: ParquetFile = { path, chosen };
-  const thread = new Worker(new URL(`parquet-thread.${extension}`, import.meta.url), { workerData: file });
+  const thread = new Worker(new URL(`parquet-thread.${extension}`, import.meta.url), {
+    workerData: file,
+    // A page's values die young: without it, a quarter more memory is resident.
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  });
   try {
     for (;;) {
       const late = AbortSignal.timeout(pieceMs);

@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import type { FileMetaData } from "hyparquet";
 import type { SourceOptions, SourcePlan } from "../../src/core/source.ts";
 import { TraceloadError } from "../../src/core/errors.ts";
 import { openSources } from "../../src/sources/open.ts";
-import { slicesOf, type RowRange } from "../../src/sources/parquet-slices.ts";
+import { slicesOf } from "../../src/sources/parquet-slices.ts";
 import { parquetSource } from "../../src/sources/parquet.ts";
 import { A, B, S1, S2, S3 } from "../support/exports.ts";
 import { DEFAULT_OPTIONS, brief, collect, inDirectory, type Reading } from "../support/source-reading.ts";
 
 /**
- * Written with hyparquet-writer: `spans` in row groups of two, IDs as texts; `logs` with IDs as bytes. With pyarrow:
+ * Written with hyparquet-writer: `spans` in row groups of two, IDs as texts; `logs` with IDs as bytes; `tempo-links`, two
+ * traces in a block with a page for each value and no index of pages. With pyarrow:
  * `tempo`, three traces in the columns of a block, its pages so small that they end within a trace; `phoenix`.
  */
 const FIXTURES = join(import.meta.dirname, "../fixtures/exports");
@@ -75,6 +75,14 @@ describe("a block of Tempo's", () => {
     expect(brief(roots.rows)).toEqual([`${A}/${S1}`, `${B}/${S3}`, "3:missing_span_id"]);
   });
 
+  test("has links, whose SpanIDs are none of its own", async () => {
+    const { rows, fault } = await read(fixture("tempo-links"), { unit: "span" });
+    expect(fault).toBeUndefined();
+    expect(brief(rows)).toEqual([`${A}/${S1}`, `${A}/${S2}`, `${B}/${S3}`]);
+    const roots = await read(fixture("tempo-links"), { unit: "span", rootOnly: true });
+    expect(brief(roots.rows)).toEqual([`${A}/${S1}`, `${B}/${S3}`]);
+  });
+
   test.each([40, 200, 700, 1500])("whose bytes are damaged at %d ends in an error or in rows", (place) =>
     inDirectory(async (directory) => {
       const path = join(directory, "damaged.parquet");
@@ -96,37 +104,14 @@ test("Phoenix's DataFrame is read by its dotted names, columns in columns left a
   expect(brief(roots.rows)).toEqual([`${A}/${S1}`, `${B}/${S3}`]);
 });
 
-describe("slices", () => {
-  const group = (rows: number, values: number, path: string[], index?: bigint) => ({
-    num_rows: BigInt(rows),
-    total_byte_size: 0n,
-    columns: [
-      {
-        file_offset: 0n,
-        ...(index === undefined ? {} : { offset_index_offset: index }),
-        meta_data: { num_values: BigInt(values), path_in_schema: path },
-      },
-    ],
-  });
-  const slices = (...row_groups: unknown[]): RowRange[] => [
-    ...slicesOf({ row_groups } as unknown as FileMetaData),
-  ];
-
-  test("hold a bounded number of values, and never rows of two groups", () => {
-    const found = slices(group(120_000, 120_000, ["a"]), group(10, 10, ["a"]));
-    expect(found).toEqual([
-      { from: 0, to: 40_000 },
-      { from: 40_000, to: 80_000 },
-      { from: 80_000, to: 120_000 },
-      { from: 120_000, to: 120_010 },
-    ]);
-  });
-
-  test("of lists are smaller by what a row holds, if single pages can be read", () => {
-    expect(slices(group(1000, 200_000, ["a", "list"], 4n))).toHaveLength(4);
-    expect(slices(group(1000, 200_000, ["a", "list"]))).toHaveLength(1);
-    expect(slices(group(1, 200_000, ["a", "list"], 4n))).toEqual([{ from: 0, to: 1 }]);
-  });
+test("a bounded number of rows is read at a time, and never those of two row groups", () => {
+  const group = (rows: number) => ({ num_rows: BigInt(rows), total_byte_size: 0n, columns: [] });
+  expect([...slicesOf({ row_groups: [group(120_000), group(0), group(10)] })]).toEqual([
+    { from: 0, to: 50_000 },
+    { from: 50_000, to: 100_000 },
+    { from: 100_000, to: 120_000 },
+    { from: 120_000, to: 120_010 },
+  ]);
 });
 
 describe("columns", () => {
