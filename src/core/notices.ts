@@ -1,4 +1,5 @@
 /** Notices to people about runs that go by themselves: the words for them, and the port to whatever carries them. */
+import type { ResultCounts } from "./status.ts";
 
 /** What of a run's end calls for a notice. */
 export const NOTIFY_ON = ["failure", "recovery", "unknown", "always"] as const;
@@ -64,16 +65,7 @@ export interface Notice {
 export interface NoticeRun {
   runId: string;
   state: string;
-  counts: {
-    read: number;
-    added: number;
-    duplicate: number;
-    invalid: number;
-    rejected: number;
-    failed: number;
-    unknown: number;
-    unprocessed: number;
-  };
+  counts: ResultCounts;
   /** The most frequent codes of rows that did not make it, among the first thousand of them. */
   errors: readonly { code: string; count: number }[];
   /** IDs of the first few traces that did not make it, or may not have. */

@@ -1,30 +1,18 @@
 /** The words for what a row and a run can be in, and the counts over them. */
 
+/** What a row of a run ends in. */
+const RESULTS = ["added", "duplicate", "invalid", "rejected", "failed", "unknown", "unprocessed"] as const;
+
 /** What a row ended in. `planned` appears only in the report of a dry run. */
-export const ROW_STATUSES = [
-  "added",
-  "duplicate",
-  "invalid",
-  "rejected",
-  "failed",
-  "unknown",
-  "unprocessed",
-  "planned",
-] as const;
+export const ROW_STATUSES = [...RESULTS, "planned"] as const;
 export type RowStatus = (typeof ROW_STATUSES)[number];
 
 /** What the store holds for a row: `queued` was read and has no result yet. */
-export type StoredStatus = "queued" | Exclude<RowStatus, "planned">;
-export const STORED_STATUSES = [
-  "queued",
-  "added",
-  "duplicate",
-  "invalid",
-  "rejected",
-  "failed",
-  "unknown",
-  "unprocessed",
-] as const satisfies readonly StoredStatus[];
+export const STORED_STATUSES = ["queued", ...RESULTS] as const;
+export type StoredStatus = (typeof STORED_STATUSES)[number];
+
+/** Rows by what they ended in. `read` is the sum of all others, always. */
+export type ResultCounts = Record<"read" | (typeof RESULTS)[number], number>;
 
 /** Number of rows of a run per stored status. The number of rows read is their sum, always. */
 export type StatusCounts = Record<StoredStatus, number>;

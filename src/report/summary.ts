@@ -1,6 +1,5 @@
 /** The summary of a run: `summary.json`, and what `--json` prints. */
-import { ROW_STATUSES } from "../core/status.ts";
-import type { RowStatus, RunState } from "../core/status.ts";
+import { ROW_STATUSES, type ResultCounts, type RowStatus, type RunState } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import { isoTime } from "./columns.ts";
 import { draftsOf, type SummaryDraft, unpublishedText } from "./draft-verdicts.ts";
@@ -8,16 +7,7 @@ import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
 import { isMissed, type SummaryPlan } from "./plan.ts";
 import type { ErrorGroup, ReportTally } from "./tally.ts";
 
-export interface SummaryCounts {
-  /** The sum of all others, always. */
-  read: number;
-  added: number;
-  duplicate: number;
-  invalid: number;
-  rejected: number;
-  failed: number;
-  unknown: number;
-  unprocessed: number;
+export interface SummaryCounts extends ResultCounts {
   /** Only in the summary of a dry run. */
   planned?: number;
 }
