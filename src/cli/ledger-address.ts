@@ -3,7 +3,7 @@ import { flagName } from "../../config/settings.ts";
 import { TraceloadError } from "../core/errors.ts";
 import type { Row } from "../core/row.ts";
 import { shellCommand } from "../report/next-commands.ts";
-import { globalArguments, hasPassword } from "./run-summary.ts";
+import { globalArguments, hasPassword } from "../wire/command-flags.ts";
 import type { Positional } from "./command.ts";
 import type { Session } from "./session.ts";
 

@@ -13,7 +13,8 @@ import { nothingToRead } from "../wire/conduct.ts";
 import { isInSample, openRemoteCheck, type RemoteCheck } from "../wire/remote-check.ts";
 import { openStoreIfThere } from "../wire/stores.ts";
 import { withTarget } from "./conduct.ts";
-import { globalArguments, hasPassword, importFlags, printSummary } from "./run-summary.ts";
+import { globalArguments, hasPassword, importFlags } from "../wire/command-flags.ts";
+import { printSummary } from "./run-summary.ts";
 import type { Session } from "./session.ts";
 import { planWarnings } from "./show/plan-text.ts";
 

@@ -15,6 +15,7 @@ import {
   type Target,
   type Workplace,
 } from "../wire.ts";
+import { globalArguments, importFlags, runFlags } from "../wire/command-flags.ts";
 import { makeOpened } from "../wire/opened.ts";
 import { namedRun } from "../wire/stores.ts";
 import { reportRun } from "../wire/run-report.ts";
@@ -34,6 +35,7 @@ import {
   PUBLISH_SETTINGS,
   RERUN_SETTINGS,
   RESUME_SETTINGS,
+  type SettingTexts,
   settingTexts,
   VERIFY_SETTINGS,
 } from "./setting-texts.ts";
@@ -84,14 +86,13 @@ interface Desk {
  * for options that mean nothing.
  */
 export function createTraceload(options: TraceloadOptions = {}): Traceload {
-  const { apiKey, environment: given = {}, configFile, onFault = () => undefined, ...rest } = options;
-  const environment: Environment = apiKey === undefined ? given : { ...given, PROMPTLAYER_API_KEY: apiKey };
+  const { apiKey, environment: variables = {}, configFile, onFault = () => undefined, ...rest } = options;
+  const environment: Environment =
+    apiKey === undefined ? variables : { ...variables, PROMPTLAYER_API_KEY: apiKey };
   const own = settingTexts(rest, CLIENT_SETTINGS);
-  const load = (more: object, allowed: readonly SettingName[]): LoadedSettings => {
-    const flags = { ...own, ...settingTexts(more, allowed) };
-    return loadSettings({ flags, environment, configFile, fromProgram: true });
-  };
-  const ownLoaded = load({}, []);
+  const load = (flags: SettingTexts): LoadedSettings =>
+    loadSettings({ flags, environment, configFile, fromProgram: true });
+  const ownLoaded = load(own);
   const opened = makeOpened();
   const stop = new AbortController();
   let desk: Promise<Desk> | undefined;
@@ -127,7 +128,8 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
     const work = async (): Promise<RunResult> => {
       if (closing !== undefined) throw closedFault();
       signal.throwIfAborted();
-      const loaded = load(more, allowed);
+      const flags = { ...own, ...settingTexts(more, allowed) };
+      const loaded = load(flags);
       const { settings, origins } = loaded;
       const directory = origins.reportDir === "default" ? undefined : settings.reportDir;
       if (directory !== undefined) await checkReportDirectory(directory);
@@ -143,12 +145,18 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
         events.push(progressEvent(progress));
       };
       const end = await act({ loaded, target, workplace, warnings, note, onProgress }, signal);
+      const given = { loaded, flags };
       const summary = await reportRun({
         store: workplace.store,
         run: end.run,
         directory,
         rate: { limitPerSecond: limit ?? null, achievedPerSecond: answered.perSecond() },
-        commands: { importArguments: undefined, ...commandFlags(loaded) },
+        commands: {
+          importArguments: undefined,
+          globalArguments: globalArguments(given),
+          runFlags: runFlags(given, end.run.origin),
+          importFlags: importFlags(given),
+        },
         signal: undefined,
         allowEmpty: settings.allowEmpty,
       });
@@ -200,16 +208,4 @@ function closedFault(): TraceloadError {
   return new TraceloadError("wrong_usage", "it was closed: nothing can be run with it any more", {
     next: "call createTraceload again",
   });
-}
-
-/** What the commands to type next need to reach the same store and API. */
-function commandFlags({ settings, origins }: LoadedSettings): {
-  globalArguments: string[];
-  runFlags: string[];
-} {
-  const { store, baseUrl, sandbox } = settings;
-  const isShown = origins.store === "flag" && !(URL.canParse(store) && new URL(store).password !== "");
-  const globalArguments = isShown ? ["--store", store] : [];
-  const address = sandbox ? ["--sandbox"] : origins.baseUrl === "flag" ? ["--base-url", baseUrl] : [];
-  return { globalArguments, runFlags: [...address, ...globalArguments] };
 }

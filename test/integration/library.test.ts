@@ -47,7 +47,7 @@ test(
     vi.stubEnv("TRACELOAD_DATASET_GROUP", "43");
     const printed = [vi.spyOn(process.stdout, "write"), vi.spyOn(process.stderr, "write")];
     onTestFinished(() => printed.forEach((spy) => spy.mockRestore()));
-    const { traceload, file, directory } = await scene();
+    const { traceload, file, directory, options } = await scene();
 
     const run = traceload.import(file, { datasetGroup: 42, runId: "r1", publish: "if-clean" });
     const events: RunEvent[] = [];
@@ -62,6 +62,8 @@ test(
       errors: [{ code: "trace_not_found", count: 1 }],
       reportDir: null,
     });
+    const to = `--base-url ${options.baseUrl} --store ${options.store}`;
+    expect(result.next).toContain(`traceload rerun r1 ${to}`);
     expect(events.at(-1)).toEqual({ type: "end", result });
     expect(events.some((event) => event.type === "progress" && event.runId === "r1")).toBe(true);
 

@@ -2,7 +2,7 @@
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { globalArguments, hasPassword, withoutPassword } from "../../src/cli/run-summary.ts";
+import { globalArguments, hasPassword, withoutPassword } from "../../src/wire/command-flags.ts";
 import { openSession } from "../../src/cli/session.ts";
 
 class Exited extends Error {}

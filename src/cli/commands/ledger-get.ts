@@ -8,7 +8,7 @@ import { openStoreIfThere } from "../../wire/stores.ts";
 import { keyed, targetOrigin, viewEntry, type EntryView } from "../../wire/ledger.ts";
 import type { Command } from "../command.ts";
 import { namedRow, nextCommand, ROW_POSITIONALS, typedText } from "../ledger-address.ts";
-import { withoutPassword } from "../run-summary.ts";
+import { withoutPassword } from "../../wire/command-flags.ts";
 import type { Session } from "../session.ts";
 import { renderEntry } from "../show/ledger-text.ts";
 

@@ -24,7 +24,7 @@ import type { Command } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { namedRow, nextCommand, ROW_POSITIONALS, typedText } from "../ledger-address.ts";
 import { readPlan } from "../ledger-plan.ts";
-import { importFlags } from "../run-summary.ts";
+import { importFlags } from "../../wire/command-flags.ts";
 import type { Session } from "../session.ts";
 import { formatDuration, formatRows } from "../show/human.ts";
 import { renderDecided } from "../show/ledger-text.ts";

@@ -6,7 +6,7 @@ import type { Run } from "../../core/store.ts";
 import { printableJson } from "../../report/rows-text.ts";
 import { openStoreIfThere, readPace, storeSnapshot } from "../../wire/stores.ts";
 import type { Command } from "../command.ts";
-import { withoutPassword } from "../run-summary.ts";
+import { withoutPassword } from "../../wire/command-flags.ts";
 import type { Session } from "../session.ts";
 import { paceText } from "../show/pace-text.ts";
 import { chainOf, renderRun, renderRuns } from "../show/runs-table.ts";

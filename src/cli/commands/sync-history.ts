@@ -2,7 +2,7 @@
 import { printableJson } from "../../report/rows-text.ts";
 import { openSyncStore } from "../../wire/sync-store.ts";
 import type { Command } from "../command.ts";
-import { globalArguments } from "../run-summary.ts";
+import { globalArguments } from "../../wire/command-flags.ts";
 import { namedSync, SYNC_POSITIONAL } from "../sync-names.ts";
 import { renderHistory } from "../show/syncs-text.ts";
 
