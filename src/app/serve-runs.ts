@@ -26,7 +26,8 @@ export interface ServeParts {
   /** How long an owner must look dead before its run is taken from it. */
   leaseTtlMs: number;
   onFault: (error: unknown) => void;
-  onChange: (change: { kind: "started" | "stopped" | "foreign"; runId: string }) => void;
+  /** `left`: this process has ended its part of it; `run` is as the store then knows it. */
+  onChange: (change: { kind: "started" | "left" | "foreign"; run: Run }) => void;
   /** Runs that this process conducts itself, and sends rows of already. */
   isConducted?: (runId: string) => boolean;
 }
@@ -89,7 +90,7 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
 
   const isMine = (run: Run): boolean => {
     if (run.origin === parts.origin && limiterOf(run, onFault) === parts.limiter) return true;
-    if (!foreign.has(run.runId)) onChange({ kind: "foreign", runId: run.runId });
+    if (!foreign.has(run.runId)) onChange({ kind: "foreign", run });
     foreign.add(run.runId);
     return false;
   };
@@ -126,7 +127,7 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
   const help = async (run: Run): Promise<void> => {
     if (!serving.has(run.runId)) {
       serving.set(run.runId, await parts.startRunWorker(run));
-      onChange({ kind: "started", runId: run.runId });
+      onChange({ kind: "started", run });
     }
     await adopt(run);
   };
@@ -134,9 +135,13 @@ export async function serveRuns(parts: ServeParts, signal: AbortSignal): Promise
   /** Not awaited: a slow request of one run must not keep the next one from being found. */
   const leave = (runId: string, worker: RunWorker): void => {
     serving.delete(runId);
-    const stopped = worker
-      .stop()
-      .then(() => onChange({ kind: "stopped", runId }), onFault)
+    const left = async () => {
+      await worker.stop();
+      const run = await store.getRun(runId);
+      if (run !== undefined) onChange({ kind: "left", run });
+    };
+    const stopped = left()
+      .catch(onFault)
       .finally(() => stopping.delete(stopped));
     stopping.add(stopped);
   };

@@ -46,7 +46,7 @@ describe.skipIf(redis === undefined)("on Redis, with a worker", () => {
     expect(summary).toMatchObject({ state: "paused", counts: { read: ROWS, unknown: 0 } });
     expect(summary.counts.unprocessed).toBe(ROWS - summary.counts.added);
     expect(summary.next[0]).toContain("traceload resume r");
-    await worker.until(() => worker.stderr().includes("run r: stopped"));
+    await worker.until(() => worker.stderr().includes("run r: paused"));
     const last = Math.max(...(await sandbox.arrivals()));
     expect(last).toBeLessThan(toldAt + STOPPED_WITHIN_MS + ON_THE_WAY_MS);
 

@@ -222,7 +222,7 @@ test.skipIf(redis === undefined)(
     for (const worker of workers) await worker.until(() => worker.stderr().includes("serving runs"));
     expect((await run("import", "--detach")).code).toBe(4);
     await workers[0]!.until(async () => {
-      const over = workers.some((worker) => worker.stderr().includes("run r1: stopped"));
+      const over = workers.some((worker) => worker.stderr().includes("run r1: finished"));
       return over && (await run("status", "r1")).stdout.includes('"state":"finished"');
     });
     const told = await run("report", "r1");

@@ -37,7 +37,7 @@ describe.skipIf(redis === undefined)("workers on Redis", () => {
 
     let run: Run | undefined;
     await workers[0]!.until(async () => {
-      if (!workers.some((worker) => worker.stderr().includes("run handed: stopped"))) return false;
+      if (!workers.some((worker) => worker.stderr().includes("run handed: finished"))) return false;
       const status = await scene.run(["status", "handed", "--json", "--store", server.url]);
       run = JSON.parse(status.stdout) as Run;
       return run.state === "finished";

@@ -63,7 +63,7 @@ describe.skipIf(redis === undefined)("a worker killed at each step of a row's wa
       met.set(await victims.killOneAt(moment, 2 + Math.floor(random() * 3)), moment);
     }
     const last = victims.start();
-    await last.until(() => /run \S+: stopped/.test(last.stderr()));
+    await last.until(() => /run \S+: finished/.test(last.stderr()));
 
     const report = await stage.report(
       await stage.scene.run(["report", "latest", "--json", `--store=${stage.storeUrl}`]),

@@ -29,7 +29,8 @@ function serve(scene: ImportScene, startRunWorker = (run: Run) => scene.startRun
       limiter: LIMITER,
       leaseTtlMs: 15_000,
       onFault: (error) => scene.faults.push(error),
-      onChange: ({ kind, runId }) => changes.push(`${kind} ${runId}`),
+      onChange: ({ kind, run }) =>
+        changes.push(`${kind} ${run.runId}${kind === "left" ? `, ${run.state}` : ""}`),
     },
     stop.signal,
   );
@@ -68,7 +69,7 @@ describe("a worker", () => {
     );
     expect(scene.api.sent).toHaveLength(20);
     await scene.clock.advance(2_000);
-    expect(worker.changes).toEqual(["started run-1", "stopped run-1"]);
+    expect(worker.changes).toEqual(["started run-1", "left run-1, finished"]);
     expect(scene.queues.openWorkers()).toBe(0);
     worker.stop.abort();
     await scene.clock.advanceUntil(worker.ended);
@@ -132,7 +133,7 @@ describe("a worker", () => {
     expect(worker.changes).toEqual([`started ${slow.runId}`, `started ${next.runId}`]);
     for (const answer of answers) answer(added({ spanId: undefined }));
     await scene.clock.advance(100);
-    expect(worker.changes.at(-1)).toBe(`stopped ${slow.runId}`);
+    expect(worker.changes.at(-1)).toBe(`left ${slow.runId}, interrupted`);
     expect(await scene.counts(slow.runId)).toMatchObject({ added: 1 });
     worker.stop.abort();
     for (const answer of answers) answer(added({ spanId: undefined }));

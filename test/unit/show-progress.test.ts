@@ -8,6 +8,7 @@ import {
   remainingMs,
   renderProgress,
   renderProgressLine,
+  renderRunChange,
 } from "../../src/cli/show/progress.ts";
 import type { LimitingFactor } from "../../src/cli/show/progress.ts";
 import { STORED_STATUSES, zeroCounts } from "../../src/core/status.ts";
@@ -107,6 +108,14 @@ test("a line for a pipe says the same", () => {
     ),
   ).toMatchInlineSnapshot(
     `"r1 stopping, 8 in flight · 55 % · 1,102 of 2,000 rows · added 1,080 · duplicate 12 · invalid 3 · rejected 5 · unknown 2 · queued 898 · 19.8/s, no limit · about 45 s left"`,
+  );
+});
+
+test("a worker says what state it left a run in, with its counts so far", () => {
+  const run = { runId: "r\u001b[2J", state: "paused" as const, counts: progressState().counts };
+  expect(renderRunChange({ kind: "started", run })).toBe("run r\\x1b[2J: started");
+  expect(renderRunChange({ kind: "left", run })).toBe(
+    "run r\\x1b[2J: paused · queued 898 · added 1,080 · duplicate 12 · invalid 3 · rejected 5 · unknown 2",
   );
 });
 

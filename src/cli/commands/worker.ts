@@ -12,6 +12,7 @@ import { writeRunReport } from "../run-summary.ts";
 import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
 import { formatDuration } from "../show/human.ts";
+import { renderRunChange } from "../show/progress.ts";
 import { StoreTrouble } from "../store-trouble.ts";
 
 const LOOK_MS = 1_000;
@@ -89,10 +90,7 @@ async function serve(
       const { facts } = workplace.store;
       for (const warning of facts.warnings) say(`warning: ${warning}`);
       say(`serving runs of ${facts.name}, sending to ${target.baseUrl} (Ctrl-C to stop)`);
-      const onChange = ({ kind, runId }: { kind: string; runId: string }) =>
-        say(
-          kind === "foreign" ? `run ${runId} is of another API or key: left alone` : `run ${runId}: ${kind}`,
-        );
+      const onChange = (change: Parameters<typeof renderRunChange>[0]) => say(renderRunChange(change));
       const onSync = ({ sync, became, runId }: { sync: string; became: string; runId: string | undefined }) =>
         say(`sync ${sync}: ${runId === undefined ? "" : `run ${runId} `}${became}`);
       const onEnded =

@@ -83,6 +83,29 @@ export function renderProgressLine(state: ProgressState): string {
   return parts.map(({ text }) => text).join(" · ");
 }
 
+export interface RunChange {
+  kind: "started" | "left" | "foreign";
+  run: { runId: string; state: RunState; counts: StatusCounts };
+}
+
+/** What a worker says of a run that it begins to serve, has ended its part of, or must not touch. */
+export function renderRunChange({ kind, run }: RunChange): string {
+  const name = `run ${visible(run.runId)}`;
+  switch (kind) {
+    case "started":
+      return `${name}: started`;
+    case "foreign":
+      return `${name} is of another API or key: left alone`;
+    case "left": {
+      const counts = STORED_STATUSES.filter((status) => run.counts[status] > 0);
+      const parts = counts.map((status) => `${status} ${formatCount(run.counts[status])}`);
+      return [`${name}: ${run.state}`, ...parts].join(" · ");
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
 /** The progress as an object, for `--progress json`: one a line. */
 export function progressObject(state: ProgressState): Record<string, unknown> {
   return {
