@@ -91,14 +91,22 @@ function whyText(tick: TickRecord): string {
   const notices = (tick.notices ?? []).map(({ kind, undelivered }) =>
     undelivered === undefined ? `; ${kind} told` : `; ${kind} not told: ${undelivered}`,
   );
-  return `${tick.result ?? ""}${error}${givenUp}${named}${notices.join("")}`;
+  return `${tick.result ?? ""}${error}${lostText(tick)}${givenUp}${named}${notices.join("")}`;
 }
 
 export function resultText({ result, counts, error }: TickRecord): string {
   if (error !== undefined) return visible(`${result}: ${error.code}`);
   if (result === "empty") return "nothing new";
   const { added } = { ...zeroCounts(), ...counts };
-  return `${result ?? ""}, ${formatCount(added)} added`;
+  return `${result ?? ""}, ${formatCount(added)} added${lostText({ counts })}`;
+}
+
+/** `, 3 rejected, 1 unknown`: rows that are not there. */
+function lostText({ counts }: Pick<TickRecord, "counts">): string {
+  const lost = (["invalid", "rejected", "failed", "unknown", "unprocessed"] as const).filter(
+    (status) => (counts?.[status] ?? 0) > 0,
+  );
+  return lost.map((status) => `, ${formatCount(counts?.[status] ?? 0)} ${status}`).join("");
 }
 
 function stamp(ms: number): string {
