@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import type { JobVerdict, Queues, RowJob, WorkOptions } from "../../src/core/queue.ts";
+import type { JobVerdict, Queues, QueueWorker, RowJob, WorkOptions } from "../../src/core/queue.ts";
 import { ROWS_PER_JOB } from "../../src/queue/row-job.ts";
 
 export interface QueueUnderTest {
@@ -67,6 +67,31 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
       runs += 1;
       return `contract-${process.pid}-${runs}`;
     };
+    /** A run's queue and its workers, which go with the test. */
+    const openRun = (of = queues) => {
+      const runId = newRunId();
+      const queue = of.runQueue(runId);
+      const workers: QueueWorker[] = [];
+      const closeWorkers = () => Promise.all(workers.splice(0).map((worker) => worker.close()));
+      onTestFinished(async () => {
+        await closeWorkers();
+        await queue.remove();
+        await queue.close();
+      });
+      return {
+        runId,
+        queue,
+        work: async (process: (row: RowJob) => Promise<JobVerdict>, options = OPTIONS) => {
+          workers.push(await of.workOn(runId, process, options));
+        },
+        closeWorkers,
+        /** Resolves when no job is left, and the workers are closed. */
+        worked: async () => {
+          await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+          await closeWorkers();
+        },
+      };
+    };
 
     beforeAll(async () => {
       under = await start();
@@ -78,218 +103,145 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
     });
 
     test("hands each job over once, as it was given", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, worked } = openRun();
       await queue.enqueue(rowJobs(40));
       const seen: RowJob[] = [];
-      const worker = await queues.workOn(
-        runId,
-        async (job) => {
-          seen.push(job);
-          return DONE;
-        },
-        OPTIONS,
-      );
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-      await worker.close();
+      await work(async (job) => {
+        seen.push(job);
+        return DONE;
+      });
+      await worked();
       expect(seen.toSorted((a, b) => a.row - b.row)).toEqual(rowJobs(40));
-      await queue.remove();
-      await queue.close();
     });
 
     test("keeps a job that is there when its batch is sent again, and takes a fresh generation of it", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, worked } = openRun();
       await queue.enqueue(rowJobs(60));
       await queue.enqueue(rowJobs(60));
       await queue.enqueue(rowJobs(2, 7));
       const seen: string[] = [];
-      const worker = await queues.workOn(
-        runId,
-        async ({ row, generation }) => {
-          seen.push(`${row}-${generation}`);
-          return DONE;
-        },
-        OPTIONS,
-      );
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-      await worker.close();
+      await work(async ({ row, generation }) => {
+        seen.push(`${row}-${generation}`);
+        return DONE;
+      });
+      await worked();
       const expected = [...rowJobs(60), ...rowJobs(2, 7)].map(
         ({ row, generation }) => `${row}-${generation}`,
       );
       expect(seen.toSorted()).toEqual(expected.toSorted());
-      await queue.remove();
-      await queue.close();
     });
 
     test("counts waiting, delayed and active jobs, and never fewer rows than wait", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work } = openRun();
       await queue.enqueue(rowJobs(3 * ROWS_PER_JOB - 5));
       expect(await queue.backlog()).toBe(3 * ROWS_PER_JOB);
-      let release: () => void = () => undefined;
-      const held = new Promise<void>((resolve) => (release = resolve));
-      const worker = await queues.workOn(
-        runId,
-        async (job): Promise<JobVerdict> => {
-          if (job.row === 1) return { kind: "again", delayMs: 3_600_000 };
-          await held;
-          return DONE;
-        },
-        OPTIONS,
-      );
+      const { promise: held, resolve: release } = Promise.withResolvers<void>();
+      await work(async (job): Promise<JobVerdict> => {
+        if (job.row === 1) return { kind: "again", delayMs: 3_600_000 };
+        await held;
+        return DONE;
+      });
       await vi.waitFor(async () => expect(await queue.backlog()).toBe(2 * ROWS_PER_JOB), WITHIN);
       expect(await queue.unfinished()).toBe(3);
       release();
       await vi.waitFor(async () => expect(await queue.unfinished()).toBe(1), WITHIN);
       expect(await queue.backlog()).toBe(ROWS_PER_JOB);
-      await worker.close();
-      await queue.remove();
-      await queue.close();
     });
 
     test("puts a job back for later, or for at once, as often as it is told to", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, worked } = openRun();
       await queue.enqueue(rowJobs(2));
       const tries = new Map<number, number[]>();
-      const worker = await queues.workOn(
-        runId,
-        async (job): Promise<JobVerdict> => {
-          const before = tries.get(job.row) ?? [];
-          tries.set(job.row, [...before, performance.now()]);
-          if (before.length === 3) return DONE;
-          return { kind: "again", delayMs: job.row === 1 ? 0 : 150 };
-        },
-        OPTIONS,
-      );
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-      await worker.close();
+      await work(async (job): Promise<JobVerdict> => {
+        const before = tries.get(job.row) ?? [];
+        tries.set(job.row, [...before, performance.now()]);
+        if (before.length === 3) return DONE;
+        return { kind: "again", delayMs: job.row === 1 ? 0 : 150 };
+      });
+      await worked();
       expect(tries.get(1)).toHaveLength(4);
       const delayed = tries.get(2) ?? [];
       expect(delayed).toHaveLength(4);
       // Never sooner than asked for, give or take the timer's grain.
       for (const [index, at] of delayed.slice(1).entries())
         expect(at - (delayed[index] ?? 0)).toBeGreaterThan(140);
-      await queue.remove();
-      await queue.close();
     });
 
     test("counts delays from the time that it is given, not from the machine's", async () => {
-      const runId = newRunId();
       const late = under.open(undefined, () => Date.now() - 3_600_000);
-      const queue = late.runQueue(runId);
+      onTestFinished(() => late.close());
+      const { queue, work, worked } = openRun(late);
       await queue.enqueue(rowJobs(1));
       let tries = 0;
-      const worker = await late.workOn(
-        runId,
-        async () => {
-          tries += 1;
-          return tries === 1 ? { kind: "again", delayMs: 3_600_100 } : DONE;
-        },
-        OPTIONS,
-      );
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
+      await work(async () => {
+        tries += 1;
+        return tries === 1 ? { kind: "again", delayMs: 3_600_100 } : DONE;
+      });
+      await worked();
       expect(tries).toBe(2);
-      await worker.close();
-      await queue.remove();
-      await late.close();
     });
 
     test("puts back only those rows of a job that are to be tried again", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, worked } = openRun();
       await queue.enqueue(rowJobs(ROWS_PER_JOB));
       const tries = new Map<number, number>();
-      const worker = await queues.workOn(
-        runId,
-        async ({ row }): Promise<JobVerdict> => {
-          tries.set(row, (tries.get(row) ?? 0) + 1);
-          return row % 5 === 0 && tries.get(row) === 1 ? { kind: "again", delayMs: 10 * row } : DONE;
-        },
-        OPTIONS,
-      );
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-      await worker.close();
+      await work(async ({ row }): Promise<JobVerdict> => {
+        tries.set(row, (tries.get(row) ?? 0) + 1);
+        return row % 5 === 0 && tries.get(row) === 1 ? { kind: "again", delayMs: 10 * row } : DONE;
+      });
+      await worked();
       expect([...tries]).toEqual(rowJobs(ROWS_PER_JOB).map(({ row }) => [row, row % 5 === 0 ? 2 : 1]));
-      await queue.remove();
-      await queue.close();
     });
 
     test("a row that takes long holds up no other job", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, closeWorkers } = openRun();
       await queue.enqueue(rowJobs(4 * ROWS_PER_JOB));
       let done = 0;
-      let release: () => void = () => undefined;
-      const held = new Promise<void>((resolve) => (release = resolve));
-      const worker = await queues.workOn(
-        runId,
-        async ({ row }) => {
-          // One of each job but the last: as many as may be in hand, less one.
-          if (row % ROWS_PER_JOB === 1 && row < 3 * ROWS_PER_JOB) await held;
-          done += 1;
-          return DONE;
-        },
-        OPTIONS,
-      );
+      const { promise: held, resolve: release } = Promise.withResolvers<void>();
+      await work(async ({ row }) => {
+        // One of each job but the last: as many as may be in hand, less one.
+        if (row % ROWS_PER_JOB === 1 && row < 3 * ROWS_PER_JOB) await held;
+        done += 1;
+        return DONE;
+      });
       await vi.waitFor(() => expect(done).toBe(4 * ROWS_PER_JOB - 3), WITHIN);
       release();
-      await worker.close();
+      await closeWorkers();
       expect(await queue.unfinished()).toBe(0);
-      await queue.remove();
-      await queue.close();
     });
 
     test("puts a job back when its processor throws, and tells it", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, worked } = openRun();
       await queue.enqueue(rowJobs(1));
       let tries = 0;
-      const worker = await queues.workOn(
-        runId,
-        async () => {
-          tries += 1;
-          if (tries === 1) throw new Error("the store had no room");
-          return DONE;
-        },
-        OPTIONS,
-      );
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-      await worker.close();
+      await work(async () => {
+        tries += 1;
+        if (tries === 1) throw new Error("the store had no room");
+        return DONE;
+      });
+      await worked();
       expect(tries).toBe(2);
       expect(faults.map(({ message }) => message)).toContain("the store had no room");
-      await queue.remove();
-      await queue.close();
     });
 
     test("drops jobs that are not ours, and tells it", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { runId, queue, work, worked } = openRun();
       await under.addForeign(`run-${runId}`, "row", { hello: "world" }, "r1");
       await under.addForeign(`run-${runId}`, "row", [42, "trace-2"], "somebody-2");
       await queue.enqueue(rowJobs(3).slice(2));
       const seen: RowJob[] = [];
-      const worker = await queues.workOn(
-        runId,
-        async (job) => {
-          seen.push(job);
-          return DONE;
-        },
-        OPTIONS,
-      );
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-      await worker.close();
+      await work(async (job) => {
+        seen.push(job);
+        return DONE;
+      });
+      await worked();
       expect(seen.map(({ row }) => row)).toEqual([3]);
       const told = faults.map(({ message }) => message).filter((message) => message.includes(runId));
       expect(told).toHaveLength(2);
-      await queue.remove();
-      await queue.close();
     });
 
     test("a job that takes longer than its lock stays with its worker", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, worked } = openRun();
       await queue.enqueue(rowJobs(1));
       const options = { concurrency: 4, lockMs: 400, stalledCheckMs: 100 };
       let begun = 0;
@@ -298,83 +250,57 @@ export function queueContract(name: string, start: () => Promise<QueueUnderTest>
         await sleep(1_500);
         return DONE;
       };
-      const workers = [
-        await queues.workOn(runId, process, options),
-        await queues.workOn(runId, process, options),
-      ];
-      await vi.waitFor(async () => expect(await queue.unfinished()).toBe(0), WITHIN);
-      for (const worker of workers) await worker.close();
+      await work(process, options);
+      await work(process, options);
+      await worked();
       expect(begun).toBe(1);
-      await queue.remove();
-      await queue.close();
     });
 
     test("a worker that closes awaits the jobs in hand and takes no more", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, closeWorkers } = openRun();
       await queue.enqueue(rowJobs(3 * ROWS_PER_JOB));
       let begun = 0;
       let ended = 0;
-      let release: () => void = () => undefined;
-      const held = new Promise<void>((resolve) => (release = resolve));
-      const worker = await queues.workOn(
-        runId,
-        async (job): Promise<JobVerdict> => {
-          begun += 1;
-          await held;
-          ended += 1;
-          // As a row that was told to stop is put back.
-          return job.row === 1 ? { kind: "again", delayMs: 0 } : DONE;
-        },
-        OPTIONS,
-      );
+      const { promise: held, resolve: release } = Promise.withResolvers<void>();
+      await work(async (job): Promise<JobVerdict> => {
+        begun += 1;
+        await held;
+        ended += 1;
+        // As a row that was told to stop is put back.
+        return job.row === 1 ? { kind: "again", delayMs: 0 } : DONE;
+      });
       await vi.waitFor(() => expect(begun).toBe(ROWS_PER_JOB), WITHIN);
-      const closed = worker.close();
+      const closed = closeWorkers();
       release();
       await closed;
       expect([begun, ended]).toEqual([ROWS_PER_JOB, ROWS_PER_JOB]);
       expect(await queue.backlog()).toBe(3 * ROWS_PER_JOB);
       expect(await queue.unfinished()).toBe(3);
-      await queue.remove();
-      await queue.close();
     });
 
     test("is removed with jobs in hand, and can be filled anew under the same name", async () => {
-      const runId = newRunId();
-      const queue = queues.runQueue(runId);
+      const { queue, work, closeWorkers } = openRun();
       await queue.enqueue(rowJobs(3 * ROWS_PER_JOB));
       let begun = 0;
-      let release: () => void = () => undefined;
-      const held = new Promise<void>((resolve) => (release = resolve));
-      const worker = await queues.workOn(
-        runId,
-        async () => {
-          begun += 1;
-          await held;
-          return DONE;
-        },
-        OPTIONS,
-      );
+      const { promise: held, resolve: release } = Promise.withResolvers<void>();
+      await work(async () => {
+        begun += 1;
+        await held;
+        return DONE;
+      });
       await vi.waitFor(() => expect(begun).toBe(ROWS_PER_JOB), WITHIN);
       await queue.remove();
       expect(await queue.unfinished()).toBe(0);
       await queue.remove();
       release();
-      await worker.close();
+      await closeWorkers();
       const seen: number[] = [];
       await queue.enqueue(rowJobs(3));
-      const second = await queues.workOn(
-        runId,
-        async ({ row }) => {
-          seen.push(row);
-          return DONE;
-        },
-        OPTIONS,
-      );
+      await work(async ({ row }) => {
+        seen.push(row);
+        return DONE;
+      });
       await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set([1, 2, 3])), WITHIN);
-      await second.close();
-      await queue.remove();
-      await queue.close();
     });
 
     test("a run is asked to be finished once, however often it is asked, and again after that", async () => {
