@@ -74,5 +74,16 @@ export const SENDING_SETTINGS = [
 /** What a process keeps for all of its runs. */
 export const PROCESS_SETTINGS = ["concurrency", ...PROCESS_TIMES] as const satisfies SettingName[];
 
+/** Of one import: what it does this time. */
+export const ONCE_SETTINGS = [
+  "dryRun",
+  "remote",
+  "runId",
+  "force",
+  "fresh",
+  "acceptChangedSource",
+  "detach",
+] as const satisfies SettingName[];
+
 /** Where requests go that are not meant for the real API. */
 export const SANDBOX_SETTINGS = ["sandbox", "sandboxRecord"] as const satisfies SettingName[];

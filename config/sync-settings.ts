@@ -1,15 +1,10 @@
 /** The settings of an import that a sync may have, and which of them keep their references to the environment. */
+import { ONCE_SETTINGS, RUN_TIMES } from "./setting-lists.ts";
 import { flagName, SETTINGS, type SettingName } from "./settings.ts";
 
 /** Of one command alone, or a sync's own matter: when it runs, which window it reads, whether it goes on. */
 const NOT_SAVED = new Set<string>([
-  "dryRun",
-  "remote",
-  "runId",
-  "force",
-  "fresh",
-  "acceptChangedSource",
-  "detach",
+  ...ONCE_SETTINGS,
   "sandbox",
   "since",
   "until",
@@ -21,7 +16,7 @@ const NOT_SAVED = new Set<string>([
 ]);
 
 /** Hidden ones that a sync may have all the same. */
-const TIMES = new Set<string>(["sendWindow", "retryBase", "retryCap", "publishWait"]);
+const TIMES = new Set<string>(RUN_TIMES);
 
 export const SYNC_SETTINGS: readonly SettingName[] = (Object.keys(SETTINGS) as SettingName[]).filter(
   (name) =>

@@ -1,6 +1,5 @@
 /** What the rows of a report add up to, gathered while they stream by: counts, drafts, groups of errors. */
-import { ROW_STATUSES } from "../core/status.ts";
-import type { RowStatus } from "../core/status.ts";
+import { ROW_STATUSES, type RowStatus, zeroCounts } from "../core/status.ts";
 import type { ReportRow } from "./columns.ts";
 
 export interface ErrorGroup {
@@ -100,16 +99,8 @@ export async function tallyRows(rows: AsyncIterable<readonly ReportRow[]>): Prom
 }
 
 export function zeroRowCounts(): Record<RowStatus, number> {
-  return {
-    added: 0,
-    duplicate: 0,
-    invalid: 0,
-    rejected: 0,
-    failed: 0,
-    unknown: 0,
-    unprocessed: 0,
-    planned: 0,
-  };
+  const { queued: _queued, ...results } = zeroCounts();
+  return { ...results, planned: 0 };
 }
 
 function count(groups: Map<string, ErrorGroup>, row: ReportRow, fallbackCode: string): void {

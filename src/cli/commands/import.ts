@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
+  ONCE_SETTINGS,
   PROCESS_SETTINGS,
   SANDBOX_SETTINGS,
   SENDING_SETTINGS,
@@ -38,13 +39,7 @@ export const importCommand: Command = {
     ...SENDING_SETTINGS,
     ...PROCESS_SETTINGS,
     ...SANDBOX_SETTINGS,
-    "dryRun",
-    "remote",
-    "runId",
-    "force",
-    "fresh",
-    "acceptChangedSource",
-    "detach",
+    ...ONCE_SETTINGS,
     "reportDir",
     "retention",
     "highWater",
