@@ -15,6 +15,7 @@ async function measure(kind: string, heapMib = 32): Promise<{ rows: number; grow
 describe("memory does not grow with the input", () => {
   test.each([
     ["csv", 200_000],
+    ["empty csv", 200_001],
     ["ndjson", 200_000],
     ["json", 200_001],
   ])("200,000 rows of %s", async (kind, rows) => {

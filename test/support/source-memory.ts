@@ -26,6 +26,7 @@ function* longLine(head: string, tail: string, character = "x"): Generator<strin
 
 const KINDS: Record<string, () => Generator<string>> = {
   csv: () => rows("trace_id,span_id\n", (text) => `${text},${text.slice(16)}\n`, ""),
+  "empty csv": () => rows("trace_id,span_id\n", () => ",\n", "t1,s1\n"),
   ndjson: () => rows("", (text) => `{"trace_id":"${text}"}\n`, ""),
   json: () => rows('{"data":[{}', (text) => `,{"trace_id":"${text}"}`, "]}"),
   "long csv": () => longLine("trace_id,x\nt1,", "\nt2,y\n"),

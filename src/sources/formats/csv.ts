@@ -4,6 +4,7 @@ import { excerpt, MAX_RECORD_CHARS, type RecordFormat, type SourceRecord } from 
 import { problem, tooLong } from "../row-problems.ts";
 import { isTypesRow } from "./clickhouse-types.ts";
 import { CsvCells } from "./csv-cells.ts";
+import type { CellsRecord } from "./cut-records.ts";
 import { sniffDelimiter } from "./delimiter.ts";
 import { refuseDisplay } from "./displays.ts";
 import { DrawnTable } from "./drawn-table.ts";
@@ -37,6 +38,14 @@ function asRecord(record: CsvRecord): SourceRecord {
   }
 }
 
+/** Lines one after the other; `to` is not one of them. */
+interface LineRun {
+  from: number;
+  to: number;
+}
+
+const BATCH_RECORDS = 1000;
+
 function isEmpty(cells: readonly string[]): boolean {
   return cells.every((cell) => cell.trim() === "");
 }
@@ -55,16 +64,16 @@ class TableRows {
    * Spreadsheets end their files with up to a million records whose cells are all empty: they count as blank lines, but
    * only there. In front of a record that has cells they are records like others.
    */
-  #emptyLines: number[] = [];
+  #emptyLines: LineRun[] = [];
   #emptyCells: string[] = [];
 
   constructor(source: string) {
     this.#source = source;
   }
 
-  /** The rows that are complete now. */
-  pass(records: readonly CsvRecord[]): SourceRecord[] {
-    const passed: SourceRecord[] = [];
+  /** The rows that are complete now, in batches. */
+  *pass(records: readonly CsvRecord[]): Generator<SourceRecord[]> {
+    let passed: SourceRecord[] = [];
     for (const raw of records) {
       if (this.fault !== undefined) break;
       const record = asRecord(raw);
@@ -73,16 +82,36 @@ class TableRows {
       this.#records += 1;
       if (this.#records === 2 && record.kind === "cells" && isTypesRow(record.cells)) continue;
       if (record.kind === "cells" && isEmpty(record.cells)) {
-        this.#emptyLines.push(record.line);
-        this.#emptyCells = record.cells;
+        this.#holdEmpty(record);
         continue;
       }
-      for (const line of this.#emptyLines) passed.push({ kind: "cells", line, cells: this.#emptyCells });
-      this.#emptyLines = [];
+      if (this.#emptyLines.length > 0) {
+        yield passed;
+        passed = [];
+        yield* this.#releaseEmpty();
+      }
       if (this.#drawn.isDrawn) this.#held = record;
       else passed.push(record);
     }
-    return passed;
+    yield passed;
+  }
+
+  #holdEmpty({ line, cells }: CellsRecord): void {
+    const last = this.#emptyLines.at(-1);
+    if (last?.to === line) last.to += 1;
+    else this.#emptyLines.push({ from: line, to: line + 1 });
+    this.#emptyCells = cells;
+  }
+
+  *#releaseEmpty(): Generator<SourceRecord[]> {
+    const cells = this.#emptyCells;
+    for (const { from, to } of this.#emptyLines) {
+      for (let line = from; line < to; line += BATCH_RECORDS) {
+        const length = Math.min(BATCH_RECORDS, to - line);
+        yield Array.from({ length }, (_, index) => ({ kind: "cells", line: line + index, cells }));
+      }
+    }
+    this.#emptyLines = [];
   }
 
   /** The row that waited for the next line. */
@@ -121,12 +150,13 @@ async function* readTable(
   let cells: CsvCells | undefined;
   for await (const chunk of text) {
     cells ??= openTable(chunk, source, delimiter);
-    yield rows.pass(await cells.push(chunk));
+    yield* rows.pass(await cells.push(chunk));
     if (rows.fault !== undefined) throw rows.fault;
   }
   if (cells === undefined) return;
   const { records, openQuote } = await cells.end();
-  yield [...rows.pass(records), ...rows.end()];
+  yield* rows.pass(records);
+  yield rows.end();
   if (rows.fault !== undefined) throw rows.fault;
   if (openQuote !== undefined) {
     throw new TraceloadError(
