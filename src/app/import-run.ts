@@ -211,6 +211,9 @@ async function readAll(
         throw new TraceloadError("bug", `${rows} rows were read, and the store lacks ${missing} of them`);
       }
     }
+    // Some of it is known only when all was read: that it was one page of several.
+    const warnings = sources.seen().flatMap((plan) => plan.warnings);
+    for (const warning of warnings) await store.changeRun(runId, { warning });
     await store.changeRun(runId, { sourceComplete: true, state: "draining" }, ["reading"]);
     return undefined;
   } catch (error) {

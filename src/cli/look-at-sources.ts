@@ -21,6 +21,9 @@ export async function lookAtSources(
     const warnings = planWarnings(plans);
     for (const warning of warnings) note(`warning: ${warning}`);
     return warnings;
+  } catch (error) {
+    if (signal.aborted) note("nothing was sent");
+    throw error;
   } finally {
     clearInterval(telling);
   }

@@ -6,7 +6,7 @@ import { rowsRead } from "../../src/core/status.ts";
 import { settle } from "../support/fake-clock.ts";
 import { importScene } from "../support/import-scene.ts";
 import { added, answered } from "../support/scripted-api.ts";
-import { scriptedSources, sourceRow, sourceRows } from "../support/scripted-sources.ts";
+import { scriptedSources, sourcePlan, sourceRow, sourceRows } from "../support/scripted-sources.ts";
 
 const away = () => new Error("Stream isn't writeable");
 
@@ -26,6 +26,15 @@ describe("an import", () => {
     expect([scene.queues.openQueues(), scene.queues.openWorkers()]).toEqual([0, 0]);
     await scene.presence.close();
     expect(scene.clock.sleeping()).toBe(0);
+  });
+
+  test("keeps what was seen of its sources only when all was read, each warning once", async () => {
+    const scene = await importScene();
+    let isRead = false;
+    const sources = scriptedSources([sourceRows(1)], () => void (isRead = true));
+    sources.seen = () => [sourcePlan({ warnings: isRead ? ["it is one page", "it is one page"] : [] })];
+    const run = await scene.clock.advanceUntil(scene.start(sources));
+    expect(run).toMatchObject({ state: "finished", warnings: ["it is one page"] });
   });
 
   test("of nothing is finished at once", async () => {

@@ -3,31 +3,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
 import { lookAtSources } from "../../src/cli/look-at-sources.ts";
 import type { OpenedSources, SourcePlan } from "../../src/core/source.ts";
+import { sourcePlan } from "../support/scripted-sources.ts";
 
 const SIGNAL = new AbortController().signal;
 
 afterEach(() => vi.useRealTimers());
 
-function planOf(change: Partial<SourcePlan>): SourcePlan {
-  return {
-    name: "rows.csv",
-    format: "CSV",
-    formatName: "csv",
-    reason: "",
-    unit: "line",
-    columns: { trace: "trace_id", span: undefined, group: undefined },
-    records: 9,
-    leftOut: [],
-    distinct: { traces: 1_234, spans: 0 },
-    repeated: 0,
-    passedOver: [],
-    warnings: [],
-    ...change,
-  };
-}
-
-async function notesOf(plan: () => Promise<SourcePlan[]>, share?: number): Promise<[string[], string[]]> {
-  const notes: string[] = [];
+async function notesOf(
+  plan: () => Promise<SourcePlan[]>,
+  share?: number,
+  signal = SIGNAL,
+  notes: string[] = [],
+): Promise<[string[], string[]]> {
   const sources: OpenedSources = {
     names: [],
     facts: [],
@@ -39,7 +26,7 @@ async function notesOf(plan: () => Promise<SourcePlan[]>, share?: number): Promi
       throw new Error("rows were read");
     },
   };
-  const warnings = await lookAtSources(sources, (text) => notes.push(text), SIGNAL);
+  const warnings = await lookAtSources(sources, (text) => notes.push(text), signal);
   return [notes, warnings];
 }
 
@@ -70,7 +57,7 @@ test.each<[string, Partial<SourcePlan>, string[]]>([
     ["warning: rows.csv: it holds 1 of 2 records"],
   ],
 ])("of %s: both numbers, and the flag that chooses the other one", async (_what, change, lines) => {
-  const plan = planOf(change);
+  const plan = sourcePlan(change);
   expect(await notesOf(() => Promise.resolve([plan]))).toEqual([lines, plan.warnings]);
 });
 
@@ -82,4 +69,11 @@ test("where reading takes long, it says how far it is, and that nothing is sent 
   expect(known).toEqual(Array.from({ length: 2 }, () => "reading, nothing is sent yet: 43 %"));
   expect(unknown).toEqual(Array.from({ length: 2 }, () => "reading, nothing is sent yet"));
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test("where it is stopped, it says that nothing was sent", async () => {
+  const notes: string[] = [];
+  const looking = notesOf(() => Promise.reject(new Error("stop")), undefined, AbortSignal.abort(), notes);
+  await expect(looking).rejects.toThrow("stop");
+  expect(notes).toEqual(["nothing was sent"]);
 });
