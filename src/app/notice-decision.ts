@@ -16,6 +16,8 @@ export type NoticeSubject =
       pending?: number;
       /** Rows of earlier runs that failed, and are to be tried again. */
       carried?: number;
+      /** It gave way to the next tick, and so did the one before. */
+      isStuck?: boolean;
     }
   /** No run came about: the fault's code. */
   | { kind: "fault"; code: string }
@@ -97,13 +99,15 @@ function judge(previous: NoticeStanding, subject: NoticeSubject, policy: NotifyP
 
 function judgeRun(
   previous: NoticeStanding,
-  { run, pending = 0, carried = 0 }: Extract<NoticeSubject, { kind: "run" }>,
+  { run, pending = 0, carried = 0, isStuck = false }: Extract<NoticeSubject, { kind: "run" }>,
   policy: NotifyPolicy,
 ): Judgement {
   const { state, counts, halt, verdicts } = run;
   if (state === "stopped") {
     return { now: "failing", reasons: [`the run was stopped: ${halt?.code ?? "stopped"}`] };
   }
+  if (isStuck)
+    return { now: "failing", reasons: ["the next tick came due before the run had ended, once more"] };
   if (!isFinished(state)) return { now: undefined, reasons: [] };
   const read = rowsRead(counts);
   const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed - pending;

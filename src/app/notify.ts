@@ -32,7 +32,7 @@ export interface NotifyRequest {
   previous: NoticeStanding | undefined;
   /** The run that ended; or for which fault of the catalogue none came about; or that there was nothing to read. */
   end:
-    | { run: Run; pending?: number; carried?: number }
+    | { run: Run; pending?: number; carried?: number; isStuck?: boolean }
     | { fault: ErrorCode }
     | { empty: true; carried?: number };
 }

@@ -8,6 +8,7 @@ import { errorLimit } from "../../config/units.ts";
 import type { NotifyRequest } from "../app/notify.ts";
 import { isPending } from "../app/syncs/carry.ts";
 import type { EndedTick, TickNotices } from "../app/syncs/drive.ts";
+import { isOverrun } from "../app/syncs/settle.ts";
 import { readCarried, readState } from "../app/syncs/state.ts";
 import { ERROR_CODES, type ErrorCode, TraceloadError } from "../core/errors.ts";
 import type { NoticeChannel } from "../core/notices.ts";
@@ -65,8 +66,9 @@ export async function tellOfTick(
 /** Undefined: of a tick whose run is not there any more, or that did not end, nothing is said. */
 async function endOf(
   store: Pick<Store, "getRun" | "readCarried">,
-  { sync, record: { result, runId, error } }: EndedTick,
+  { sync, record, after }: EndedTick,
 ): Promise<NotifyRequest["end"] | undefined> {
+  const { result, runId, error } = record;
   if (result === "failed") return { fault: isErrorCode(error?.code) ? error.code : "bug" };
   const { rows } = readCarried(sync.name, await store.readCarried(sync.name));
   const [pending, failed] = [rows.filter(isPending), rows.filter((row) => !isPending(row))];
@@ -75,6 +77,7 @@ async function endOf(
   if (run === undefined) return undefined;
   return {
     run,
+    isStuck: isOverrun(record) && after.state === "failing",
     pending: pending.filter((row) => row.runId === runId).length,
     carried: failed.filter((row) => row.runId !== runId).length,
   };

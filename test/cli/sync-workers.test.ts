@@ -97,7 +97,11 @@ describe.skipIf(redis === undefined)("syncs beside a worker", () => {
     await said(/sync cancelled: run \S+ finished/);
     await expectOnce(traces);
     const ticks = await stage.history("cancelled");
-    expect(ran(ticks)[0]?.result).toBe("cancelled");
+    const [first] = ran(ticks);
+    expect([first?.result, first?.why]).toEqual([
+      "cancelled",
+      expect.stringMatching(/^tick \S+ came due before its run had ended$/),
+    ]);
     expect(overlaps(ticks)).toEqual([]);
     await remove("cancelled");
   });

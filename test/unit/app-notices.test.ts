@@ -94,6 +94,15 @@ describe("a notice is sent", () => {
     expect(told([NO_RUN, { kind: "empty", carried: 2 }])).toEqual(["failure", undefined]);
   });
 
+  test("of runs that give way to the next tick, when two have in a row", () => {
+    expect(told([CANCELLED, { ...CANCELLED, isStuck: true }, CANCELLED, GOOD])).toEqual([
+      undefined,
+      "failure",
+      undefined,
+      "recovery",
+    ]);
+  });
+
   test("of no failure for rows that may be visible soon", () => {
     expect(told([{ ...BAD, pending: 3 }])).toEqual([undefined]);
     expect(told([{ ...BAD, pending: 2 }])).toEqual(["failure"]);

@@ -121,6 +121,35 @@ describe("rows that a run leaves behind", () => {
   });
 });
 
+describe("runs that give way to the next tick", () => {
+  it("make the sync fail when two have in a row, until one ends", async () => {
+    const scene = await syncScene({ overlap: "cancel-running" });
+    const { store } = scene;
+    const giveWay = async (runId: string) => {
+      const sync = await store.getSync("feedback");
+      if (sync === undefined) return;
+      const state = readState(sync);
+      const open = state.open.map((tick) => ({ ...tick, cancelledBy: "next" }));
+      await store.changeSync("feedback", sync, { state: { ...state, open } });
+      await store.changeRun(runId, { state: "cancelled" });
+    };
+    const states: (string | undefined)[] = [];
+    write(scene, "a");
+    for (const runId of ["run-1", "run-2", undefined]) {
+      scene.answers.set("a", () => {
+        if (runId === undefined) return undefined;
+        void giveWay(runId);
+        return FAILED;
+      });
+      await tick(scene);
+      states.push((await health(scene))?.state);
+    }
+    expect(states).toEqual(["new", "failing", "ok"]);
+    const [first] = await scene.history();
+    expect(first).toMatchObject({ result: "cancelled", why: "tick next came due before its run had ended" });
+  });
+});
+
 describe("a process that dies at any of its steps", () => {
   it("loses no row and passes none: another one ends what it had begun", async () => {
     const undisturbed = await played({ diesAt: undefined });

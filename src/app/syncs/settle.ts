@@ -72,7 +72,8 @@ export async function settleTick(
       carried: left.rows.slice(0, NAMED_ROWS).map(nameOf),
       endedAt: now,
     };
-    const health = healthAfter(state.health, { end, left, now });
+    const isStuck = isOverrun(record) && state.last !== undefined && isOverrun(state.last);
+    const health = isStuck ? failing(state.health, now) : healthAfter(state.health, { end, left, now });
     const next: SyncState = {
       ...state,
       open: state.open.slice(1),
@@ -96,7 +97,17 @@ export async function settleTick(
   }
 }
 
-function recordOf({ due, kind, startedAt, since, until, carriedIn }: OpenTick, end: TickEnd): TickRecord {
+/** Whether its run gave way to the next tick. Once that may be; of two in a row nobody knows whether one ever ends. */
+export function isOverrun({ result, why }: TickRecord): boolean {
+  return result === "cancelled" && why !== undefined;
+}
+
+function failing({ state, since }: SyncHealth, now: number): SyncHealth {
+  return { state: "failing", since: state === "failing" ? since : now };
+}
+
+function recordOf(tick: OpenTick, end: TickEnd): TickRecord {
+  const { due, kind, startedAt, since, until, carriedIn, cancelledBy } = tick;
   const { run, result } = end;
   const error = end.result === "failed" ? end.error : run?.halt;
   return {
@@ -104,6 +115,9 @@ function recordOf({ due, kind, startedAt, since, until, carriedIn }: OpenTick, e
     kind,
     became: "ran",
     result,
+    ...(result === "cancelled" && cancelledBy !== undefined
+      ? { why: `tick ${cancelledBy} came due before its run had ended` }
+      : {}),
     window: defined({ since, until }),
     ...(run === undefined ? {} : { runId: run.runId, counts: run.counts }),
     ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),

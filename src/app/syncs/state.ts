@@ -43,7 +43,7 @@ export const tickRecord = z.object({
   due: z.number(),
   kind: z.enum(TICK_KINDS),
   became: z.enum(["waiting", "running", "ran", "skipped", "missed"]),
-  /** Of skipped and missed ones, a sentence. */
+  /** Of skipped and missed ones, and of runs that gave way to the next tick, a sentence. */
   why: z.string().optional(),
   runId: z.string().optional(),
   /** How its run ended. Without one: `empty`, there was nothing to read; `failed`, it could not be read. */

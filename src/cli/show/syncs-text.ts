@@ -82,9 +82,9 @@ export function renderHistory(
 }
 
 function whyText(tick: TickRecord): string {
-  if (tick.why !== undefined) return tick.why;
-  if (tick.became !== "ran") return "";
-  const error = tick.error === undefined ? "" : `: ${tick.error.code}: ${tick.error.message}`;
+  if (tick.became !== "ran") return tick.why ?? "";
+  const fault = tick.error === undefined ? tick.why : `${tick.error.code}: ${tick.error.message}`;
+  const error = fault === undefined ? "" : `: ${fault}`;
   const carried = (tick.carried ?? []).slice(0, 3).map(({ traceId, code }) => `${traceId} ${code}`);
   const named = carried.length === 0 ? "" : `; carried: ${carried.join(", ")}`;
   const givenUp = (tick.givenUp ?? 0) > 0 ? `; ${tick.givenUp} carried no longer` : "";
