@@ -121,7 +121,7 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
   const begin = (
     { signal: asked, ...more }: { signal?: AbortSignal },
     allowed: readonly SettingName[],
-    { act, faultOf, exitCodeOf }: Work,
+    { prepare, faultOf, exitCodeOf }: Work,
   ): RunHandle => {
     const events = new RunEvents();
     const signal = asked === undefined ? stop.signal : AbortSignal.any([stop.signal, asked]);
@@ -133,10 +133,13 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
       const { settings, origins } = loaded;
       const directory = origins.reportDir === "default" ? undefined : settings.reportDir;
       if (directory !== undefined) await checkReportDirectory(directory);
+      const act = await prepare(loaded, signal);
       const { target: shared, workplace } = await openOnce();
       const limit = ratePerSecond(loaded);
       const target = { ...shared, ratePerSecond: limit, rateSearch: settings.rate.search };
-      const warnings = await checkTarget(target, settings.datasetGroup, signal);
+      // One from the environment is of no matter to runs that have their rows.
+      const group = allowed.includes("datasetGroup") ? settings.datasetGroup : undefined;
+      const warnings = await checkTarget(target, group, signal);
       const note = (message: string) => events.push({ type: "note", message });
       for (const warning of [...workplace.store.facts.warnings, ...warnings]) note(`warning: ${warning}`);
       const answered = new AnsweredRate();
@@ -144,7 +147,7 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
         answered.see(progress);
         events.push(progressEvent(progress));
       };
-      const end = await act({ loaded, target, workplace, warnings, note, onProgress }, signal);
+      const end = await act({ loaded, target, workplace, warnings, note, onProgress });
       const given = { loaded, flags };
       const summary = await reportRun({
         store: workplace.store,

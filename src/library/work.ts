@@ -29,7 +29,8 @@ import {
 import { openImport } from "../wire/import-sources.ts";
 
 export interface Work {
-  act: (conducting: Conducting, signal: AbortSignal) => Promise<RunEnd>;
+  /** Says what is wrong before anything is opened; answers what is done then. */
+  prepare: (loaded: LoadedSettings, signal: AbortSignal) => Promise<(at: Conducting) => Promise<RunEnd>>;
   /** Why there is no result although there is a run. */
   faultOf?: (end: RunEnd, loaded: LoadedSettings) => TraceloadError | undefined;
   /** Stands in for the exit code that the run's own end means, unless it was aborted. */
@@ -38,8 +39,7 @@ export interface Work {
 
 export function importOf(files: string | readonly string[], environment: Environment): Work {
   return {
-    act: async (conducting, signal) => {
-      const { loaded, note } = conducting;
+    prepare: async (loaded, signal) => {
       const { settings } = loaded;
       const inputs = importInputs(loaded, typeof files === "string" ? [files] : files);
       if (inputs.includes("-")) {
@@ -49,12 +49,14 @@ export function importOf(files: string | readonly string[], environment: Environ
       const reading = await importOptions(sourceOptions(settings), settings, asking);
       const from = { inputs, reading, environment, signal };
       const imported = await openImport(settings, runIdOf(settings), from);
-      const look = async (sources: OpenedSources) => {
-        const warnings = (await sources.plan(signal)).flatMap((plan) => plan.warnings);
-        for (const warning of warnings) note(`warning: ${warning}`);
-        return warnings;
+      return (at) => {
+        const look = async (sources: OpenedSources) => {
+          const warnings = (await sources.plan(signal)).flatMap((plan) => plan.warnings);
+          for (const warning of warnings) at.note(`warning: ${warning}`);
+          return warnings;
+        };
+        return conductImport(at, { ...imported, look }, signal);
       };
-      return conductImport(conducting, { ...imported, look }, signal);
     },
     faultOf: (end, { settings }) => importFault(settings, end),
   };
@@ -62,7 +64,7 @@ export function importOf(files: string | readonly string[], environment: Environ
 
 export function resumption(wanted: string | undefined, environment: Environment): Work {
   return {
-    act: (conducting, signal) => conductResume(conducting, { wanted, environment }, signal),
+    prepare: async (_, signal) => (at) => conductResume(at, { wanted, environment }, signal),
     faultOf: readingFault,
   };
 }
@@ -75,29 +77,28 @@ export interface ChosenRows {
 
 export function rerunOf(wanted: string, { only = RERUN_BY_DEFAULT, code, match }: ChosenRows): Work {
   return {
-    act: async (conducting, signal) => {
-      const { limit } = conducting.loaded.settings;
+    prepare: async ({ settings: { limit } }, signal) => {
       const selection = {
         statuses: rerunStatuses("only", only),
         ...(code === undefined ? {} : { code }),
         ...(match === undefined ? {} : { match }),
         ...(limit === undefined ? {} : { limit }),
       };
-      return conductRerun(conducting, { wanted, chosen: selection }, signal);
+      return (at) => conductRerun(at, { wanted, chosen: selection }, signal);
     },
   };
 }
 
 export function verification(chosen: { wanted: string | undefined; wait: boolean }): Work {
   return {
-    act: (conducting, signal) => conductVerify(conducting, chosen, signal),
+    prepare: async (_, signal) => (at) => conductVerify(at, chosen, signal),
     exitCodeOf: verifyExitCode,
   };
 }
 
 export function publication(chosen: { wanted: string; force: boolean }): Work {
   return {
-    act: (conducting, signal) => conductPublish(conducting, chosen, signal),
+    prepare: async (_, signal) => (at) => conductPublish(at, chosen, signal),
     exitCodeOf: publishExitCode,
   };
 }
