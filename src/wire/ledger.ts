@@ -1,22 +1,22 @@
 /** What the ledger's commands work with: the store, looked after first, and the ledger's use cases. */
-import { existsSync } from "node:fs";
-import type { Settings } from "../../config/settings.ts";
 import { TraceloadError } from "../core/errors.ts";
-import { parseStoreUrl, type StoreConnection } from "./store-connection.ts";
-import { openSweptStore } from "./stores.ts";
+import { withoutPassword } from "./command-flags.ts";
+import { parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
+import { openSweptStore, type StoreSettings } from "./stores.ts";
 
 /**
  * Opens the store, made if there is none unless it `mustExist` (then `store_unreachable`). Requests that were lost with
  * their process are known as such.
  */
 export async function openLedgerStore(
-  settings: Settings,
+  settings: StoreSettings,
   { mustExist }: { mustExist: boolean },
   onFault: (error: unknown) => void,
 ): Promise<StoreConnection> {
   const address = parseStoreUrl(settings.store);
-  if (mustExist && address.kind === "embedded" && !existsSync(address.directory)) {
-    throw new TraceloadError("store_unreachable", `there is no store in ${address.directory}`, {
+  if (mustExist && !(await storeExists(address, onFault))) {
+    const place = address.kind === "embedded" ? address.directory : withoutPassword(address.url);
+    throw new TraceloadError("store_unreachable", `there is no store in ${place}`, {
       next: "name the one that is meant: --store pglite:DIRECTORY, redis://host:6379 or postgres://host/database",
     });
   }

@@ -6,7 +6,7 @@ import { thisProcess } from "../app/process-identity.ts";
 import { readSnapshot, type Snapshot } from "./snapshot.ts";
 import { openStoreConnection, parseStoreUrl, storeExists, type StoreConnection } from "./store-connection.ts";
 
-type StoreSettings = Pick<Settings, "store" | "leaseTtl">;
+export type StoreSettings = Pick<Settings, "store" | "leaseTtl">;
 
 /** Opens the store, made if there is none. */
 export async function openStore(

@@ -5,6 +5,7 @@ import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Store } from "../../src/core/store.ts";
 import { openPostgres, type OpenedPostgres, type PostgresOptions } from "../../src/store/postgres/open.ts";
+import { openLedgerStore } from "../../src/wire/ledger.ts";
 import { openStoreIfThere } from "../../src/wire/stores.ts";
 import { findPostgres, type PostgresServer } from "../support/postgres-server.ts";
 import { ADDED, setStage } from "../support/store-fixtures.ts";
@@ -78,6 +79,10 @@ describe.skipIf(postgres === undefined)("a store on Postgres", () => {
     const empty = await newDatabase();
     const look = (store: string) => openStoreIfThere({ store, leaseTtl: 15_000 }, () => undefined);
     expect(await look(empty)).toBeUndefined();
+    const named = { store: asUser(empty, "postgres"), leaseTtl: 15_000 };
+    const exporting = openLedgerStore(named, { mustExist: true }, () => undefined);
+    const place = empty.replace("postgres@", "");
+    await expect(exporting).rejects.toThrow(new RegExp(`there is no store in ${place}$`));
     const client = new Client({ connectionString: empty });
     await client.connect();
     closers.push(() => client.end());
