@@ -200,6 +200,8 @@ export class SourcesReader {
           if (row.invalid === undefined) distinct.add(traceKey(row), row.spanId);
         }
         if (window?.isOver !== true) continue;
+        // More was read at once than is wanted.
+        notes.records = window.looked;
         notes.unseen.clear();
         break;
       }

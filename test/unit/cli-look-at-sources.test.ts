@@ -1,5 +1,4 @@
 /** What an import says of its sources before it sends their rows. */
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
 import { lookAtSources } from "../../src/cli/look-at-sources.ts";
 import type { OpenedSources, SourcePlan } from "../../src/core/source.ts";
@@ -36,7 +35,7 @@ test.each<[string, Partial<SourcePlan>, string[]]>([
   [
     "a list with spans",
     { distinct: { traces: 1, spans: 2_000 } },
-    ["rows.csv: CSV, 2,000 spans of 1 trace, one row for each record (--unit trace: 1 row)"],
+    ["rows.csv: CSV, 9 records, 2,000 spans of 1 trace, one row for each record (--unit trace: 1 row)"],
   ],
   [
     "an export",
@@ -63,7 +62,8 @@ test.each<[string, Partial<SourcePlan>, string[]]>([
 
 test("where reading takes long, it says how far it is, and that nothing is sent yet", async () => {
   vi.useFakeTimers();
-  const looking = [0.43, undefined].map((share) => notesOf(() => delay(11_000, []), share));
+  const slowly = () => new Promise<SourcePlan[]>((resolve) => setTimeout(() => resolve([]), 11_000));
+  const looking = [0.43, undefined].map((share) => notesOf(slowly, share));
   await vi.advanceTimersByTimeAsync(11_000);
   const [known, unknown] = (await Promise.all(looking)).map(([notes]) => notes);
   expect(known).toEqual(Array.from({ length: 2 }, () => "reading, nothing is sent yet: 43 %"));

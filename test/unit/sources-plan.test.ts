@@ -106,9 +106,9 @@ describe("the plan", () => {
       ["trace_id,span_id\nt1,s1\nt2,s2\nt2,s3\n", "trace_id,span_id\nt3,s1\nt4,s2\nt4,s3\n"],
       async (paths) => {
         const plans = await (await open(paths, { skip: 1, limit: 3 })).plan(SIGNAL);
-        expect(plans.map(({ distinct }) => distinct)).toEqual([
-          { traces: 1, spans: 2 },
-          { traces: 1, spans: 1 },
+        expect(plans.map(({ distinct, records }) => [distinct, records])).toEqual([
+          [{ traces: 1, spans: 2 }, 3],
+          [{ traces: 1, spans: 1 }, 2],
         ]);
         const unasked = await open(paths);
         expect(await rowsOf(unasked)).toMatchObject({ fault: undefined });

@@ -12,10 +12,11 @@ export function planLines(plans: readonly SourcePlan[]): string[] {
   });
 }
 
-function planLine({ name, format, unit, passedOver }: SourcePlan, counts: Counts): string {
+function planLine({ name, format, unit, records, passedOver }: SourcePlan, counts: Counts): string {
   const source = name === "-" ? "standard input" : name;
   const rest = passedOver.map(({ what, count }) => `; ${formatCount(count)} ${what} passed over`).join("");
-  return `${source}: ${format}, ${unitParts(unit, counts).join(", ")}${rest}`;
+  const all = unit === "line" ? `${counted(records, "record")}, ` : "";
+  return `${source}: ${format}, ${all}${unitParts(unit, counts).join(", ")}${rest}`;
 }
 
 /** What was counted, and what becomes a row of it, with the flag that makes it the other one if `rows` would differ. */
