@@ -72,6 +72,7 @@ export class StrippedZeros {
 
   warning(what: string): string | undefined {
     if (this.#example === undefined || this.#short > this.#whole) return undefined;
-    return `${this.#short} ${what}s have fewer than ${this.#digits} hex digits, such as ${excerpt(this.#example)}: if zeros at the front were stripped, --pad-ids gives them back`;
+    const short = this.#short === 1 ? `1 ${what} has` : `${this.#short} ${what}s have`;
+    return `${short} fewer than ${this.#digits} hex digits, such as ${excerpt(this.#example)}: if zeros at the front were stripped, --pad-ids gives them back`;
   }
 }

@@ -52,6 +52,12 @@ export class ReadingNotes {
     this.#warnings.add(message);
   }
 
+  #paddedWarning(): string | undefined {
+    if (this.padded === 0) return undefined;
+    const ids = this.padded === 1 ? "1 ID was given its" : `${this.padded} IDs were given their`;
+    return `${ids} leading zeros back (--pad-ids)`;
+  }
+
   /** As the plan shows it; warnings begin with the source's name. */
   seen(name: string): Pick<SourcePlan, "columns" | "records" | "leftOut" | "passedOver" | "warnings"> {
     const column = (field: IdentityField) => {
@@ -63,7 +69,7 @@ export class ReadingNotes {
       ...this.#warnings,
       this.traceZeros.warning(FIELD_NAMES.trace),
       this.spanZeros.warning(FIELD_NAMES.span),
-      this.padded === 0 ? undefined : `${this.padded} IDs were given their leading zeros back (--pad-ids)`,
+      this.#paddedWarning(),
     ];
     return {
       columns: { trace: column("trace"), span: column("span"), group: column("group") },

@@ -39,9 +39,17 @@ test.each<[string, Partial<SourcePlan>, string[]]>([
   ],
   [
     "an export",
-    { unit: "trace", distinct: { traces: 2, spans: 3 }, passedOver: [{ what: "log batches", count: 4 }] },
+    {
+      unit: "trace",
+      distinct: { traces: 2, spans: 3 },
+      passedOver: [
+        { what: "log batches", count: 4 },
+        { what: "metric batches", count: 1 },
+        { what: "lines of other output", count: 1 },
+      ],
+    },
     [
-      "rows.csv: CSV, 3 spans of 2 traces, one row for each trace (--unit span: 3 rows); 4 log batches passed over",
+      "rows.csv: CSV, 3 spans of 2 traces, one row for each trace (--unit span: 3 rows); 4 log batches passed over; 1 metric batch passed over; 1 line of other output passed over",
     ],
   ],
   [

@@ -59,6 +59,7 @@ describe.each(EXAMPLES)(
       const { plan, rows, fault } = await read(text, { unit: "span" });
       expect(fault).toBeUndefined();
       expect(plan?.format).toBe(titleOf(format));
+      expect(plan?.reason).toMatch(/^it has \S/);
       expect(rows).toEqual(pairs.map((pair) => (pair.endsWith("/") ? "1:missing_span_id" : pair)));
       expect(plan?.passedOver.map(({ what, count }) => `${count} ${what}`)).toEqual(passedOver);
       expect(plan?.warnings.map((warning) => warning.replace(/^.*?export: /, ""))).toEqual(warnings);
@@ -204,7 +205,11 @@ describe("mongoexport", () => {
     const relaxed = `${text}${between}{"_id":{"$oid":"65f0c0ffee65f0c0ffee65f4"},"trace_id":9007199254740993}`;
     const { plan, rows, fault } = await read(what === "an array" ? `${relaxed}]` : relaxed);
     expect(fault).toBeUndefined();
-    expect(plan).toMatchObject({ format: "mongoexport", unit: "line" });
+    expect(plan).toMatchObject({
+      format: "mongoexport",
+      unit: "line",
+      reason: expect.stringContaining(".$") as string,
+    });
     expect(rows).toEqual(expected);
   });
 

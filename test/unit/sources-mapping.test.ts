@@ -217,8 +217,8 @@ describe("a damaged ID", () => {
   test("of stripped zeros is a warning, and --pad-ids says how many it gave back", async () => {
     const ids = ["0af7651916cd43dd8448eb211c80319c", "af7651916cd43dd8448eb211c80319c", "1".repeat(32)];
     const { plans } = await read([table(ids)], {});
-    expect(plans[0]?.warnings).toEqual([expect.stringMatching(/1 trace_ids have fewer than 32 .*--pad-ids/)]);
+    expect(plans[0]?.warnings).toEqual([expect.stringMatching(/1 trace_id has fewer than 32 .*--pad-ids/)]);
     const padded = await read([table(ids)], { padIds: true });
-    expect(padded.plans[0]?.warnings).toEqual([expect.stringMatching(/1 IDs were given/)]);
+    expect(padded.plans[0]?.warnings).toEqual([expect.stringMatching(/1 ID was given its/)]);
   });
 });

@@ -3,7 +3,7 @@ import type { PlannedRemote, PlannedSource, SummaryPlan } from "../../report/pla
 import { visible } from "./escape.ts";
 import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
 import { fit, flow, type Part } from "./layout.ts";
-import { unitParts } from "./plan-text.ts";
+import { passedText, unitParts } from "./plan-text.ts";
 import type { Colors } from "./status-style.ts";
 
 const MOST_SOURCES = 8;
@@ -17,7 +17,7 @@ export function sourceLines(plan: SummaryPlan, columns: number, colors: Colors):
   return [
     colors.bold("Sources"),
     ...shown.flatMap((source) => oneSource(source, columns)),
-    ...(rest > 0 ? [`  and ${formatCount(rest)} more sources: see summary.json`] : []),
+    ...(rest > 0 ? [`  and ${counted(rest, "more source")}: see summary.json`] : []),
   ];
 }
 
@@ -41,8 +41,8 @@ function facts(source: PlannedSource): string[][] {
         const without = lacking === 0 ? "" : `, ${formatCount(lacking)} of them without the field`;
         return `${formatCount(records)} left out by --where ${condition}${without}`;
       }),
-      ...(others > 0 ? [`and by ${others} more conditions`] : []),
-      ...passedOver.map(({ what, count }) => `${formatCount(count)} ${what} passed over`),
+      ...(others > 0 ? [`and by ${counted(others, "more condition")}`] : []),
+      ...passedOver.map(passedText),
     ],
     unitParts(source.unit, { ...source, rows: source.planned }),
     [

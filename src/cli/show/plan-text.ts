@@ -14,9 +14,15 @@ export function planLines(plans: readonly SourcePlan[]): string[] {
 
 function planLine({ name, format, unit, records, passedOver }: SourcePlan, counts: Counts): string {
   const source = name === "-" ? "standard input" : name;
-  const rest = passedOver.map(({ what, count }) => `; ${formatCount(count)} ${what} passed over`).join("");
+  const rest = passedOver.map((passed) => `; ${passedText(passed)}`).join("");
   const all = unit === "line" ? `${counted(records, "record")}, ` : "";
   return `${source}: ${format}, ${all}${unitParts(unit, counts).join(", ")}${rest}`;
+}
+
+/** `what` is a plural: "log batches", "lines of other output". */
+export function passedText({ what, count }: SourcePlan["passedOver"][number]): string {
+  const named = count === 1 ? what.replace(/\b(\w+?)(?:(?<=ch)es|s)\b/, "$1") : what;
+  return `${formatCount(count)} ${named} passed over`;
 }
 
 /** What was counted, and what becomes a row of it, with the flag that makes it the other one if `rows` would differ. */

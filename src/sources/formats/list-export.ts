@@ -33,7 +33,9 @@ export function listExportFormat({ name, title, matches, columns }: ListExport):
       const there = [trace, span, parent].filter(
         (one) => one !== undefined && head.names().has(foldName(one)),
       );
-      return `it has ${there.join(", ")} beside other names of such tables`;
+      return there.length === 0
+        ? "it has the names of such tables"
+        : `it has ${there.join(", ")} beside other names of such tables`;
     },
     async *records(text, source) {
       const { head, all } = await withFirstPiece(text);

@@ -4,7 +4,7 @@
  */
 import { withFirstPiece } from "../first-piece.ts";
 import { sourceHead } from "../head.ts";
-import type { RecordFormat, SourceRecord } from "../record.ts";
+import type { RecordFormat, SourceHead, SourceRecord } from "../record.ts";
 import { isJsonObject } from "./json-object.ts";
 import { jsonFormat } from "./json.ts";
 import { ndjsonFormat } from "./ndjson.ts";
@@ -20,13 +20,18 @@ export const mongoexportFormat: RecordFormat = {
   name: "mongoexport",
   title: "mongoexport",
   spans: false,
-  matches: (head) => head.isJson && [...head.shape()].some((path) => WRAPPED.test(path)),
+  matches: (head) => head.isJson && wrappedIn(head) !== undefined,
+  reason: (head) => `it has ${wrappedIn(head)}`,
   async *records(text, source) {
     const { head, all } = await withFirstPiece(text);
     const plain = ndjsonFormat.matches(sourceHead(head, false)) ? ndjsonFormat : jsonFormat;
     for await (const records of plain.records(all, source)) yield records.map(withoutWrappers);
   },
 };
+
+function wrappedIn(head: SourceHead): string | undefined {
+  return [...head.shape()].find((path) => WRAPPED.test(path));
+}
 
 function withoutWrappers(record: SourceRecord): SourceRecord {
   if (record.kind !== "object") return record;

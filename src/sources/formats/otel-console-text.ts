@@ -11,7 +11,7 @@ import { problem, tooLong } from "../row-problems.ts";
 import { TextLines, type TextLine } from "../text-lines.ts";
 
 const OTHER_LINES = "lines of other output";
-const NOT_A_SPAN = "printed objects that are no spans";
+const NOT_A_SPAN = "printed objects without a span";
 
 /** `util.inspect` indents every key, and escapes the line breaks of values: no value looks like such a line. */
 const JS_OBJECT = /^\{\r?\n(?: {2}[^\n]*\n)*? {2}traceId: '[0-9a-f]{32}',/m;
