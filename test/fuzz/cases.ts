@@ -14,7 +14,7 @@ export type CaseMessage =
   | { kind: "started"; round: number }
   | { kind: "began" }
   | ({ kind: "ended"; outcome: Outcome } & Taken)
-  | { kind: "failed"; round: number; reason: string };
+  | { kind: "failed"; round: number; reason: string; file: string };
 
 interface Taken {
   cpuMs: number;
@@ -95,6 +95,14 @@ function tell(message: CaseMessage): void {
   process.send?.(message);
 }
 
+function write(
+  to: string,
+  { bytes, options, pieceBytes, seed }: Omit<Case, "file"> & { seed: number },
+): void {
+  writeFileSync(to, bytes);
+  writeFileSync(`${to}.json`, JSON.stringify({ options, pieceBytes, seed: seeds[seed]?.name }));
+}
+
 /** What `name` of the process's memory comes to; Linux keeps it in /proc. */
 function mib(name: "VmRSS" | "VmHWM"): number {
   const [, kib] =
@@ -122,8 +130,7 @@ for (let round = Number(firstRound); ; round += 1) {
     // What takes too much is kept as it is: what it left behind would be held against smaller ones.
     if (tookTooMuch) return;
     const bytes = bytesOf(recipe, seeds);
-    writeFileSync(file, bytes);
-    writeFileSync(`${file}.json`, JSON.stringify({ options, pieceBytes, seed: seeds[recipe.seed]?.name }));
+    write(file, { bytes, options, pieceBytes, seed: recipe.seed });
     tell({ kind: "began" });
     const { outcome, cpuMs, grownMiB } = await measured({ file, bytes, options, pieceBytes });
     tell({ kind: "ended", outcome, cpuMs, grownMiB });
@@ -137,9 +144,10 @@ for (let round = Number(firstRound); ; round += 1) {
   });
   if (result.failed && result.counterexample !== null) {
     const [{ recipe, options, pieceBytes }] = result.counterexample;
-    writeFileSync(file, bytesOf(recipe, seeds));
-    writeFileSync(`${file}.json`, JSON.stringify({ options, pieceBytes, seed: seeds[recipe.seed]?.name }));
+    // Under a name of its own: the next case is written before anybody looks at this one.
+    const failed = `${file}-${round}`;
+    write(failed, { bytes: bytesOf(recipe, seeds), options, pieceBytes, seed: recipe.seed });
     const reason = result.errorInstance instanceof Error ? result.errorInstance.stack : undefined;
-    tell({ kind: "failed", round, reason: reason ?? String(result.errorInstance) });
+    tell({ kind: "failed", round, reason: reason ?? String(result.errorInstance), file: failed });
   }
 }

@@ -49,7 +49,7 @@ const directory = mkdtempSync(path.join(tmpdir(), "traceload-fuzz-"));
 const caseFile = path.join(directory, "case");
 
 /** The same reason again is counted, and its first case kept. */
-function keep(reason: string): void {
+function keep(reason: string, file = caseFile): void {
   const line = reason.split("\n").slice(0, 2).join(" ").slice(0, 300);
   const [kind = ""] = line.split(/[:"{]/);
   const known = failures.find((one) => one.reason.startsWith(kind));
@@ -58,8 +58,8 @@ function keep(reason: string): void {
   mkdirSync(values.keep, { recursive: true });
   const kept = path.join(values.keep, `failure-${round}`);
   try {
-    copyFileSync(caseFile, kept);
-    copyFileSync(`${caseFile}.json`, `${kept}.json`);
+    copyFileSync(file, kept);
+    copyFileSync(`${file}.json`, `${kept}.json`);
   } catch {
     // It failed before there was a case: the reason says it.
   }
@@ -89,7 +89,7 @@ function take(message: CaseMessage): void {
       break;
     }
     case "failed":
-      keep(message.reason);
+      keep(message.reason, message.file);
       break;
     default:
       message satisfies never;
