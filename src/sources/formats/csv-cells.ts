@@ -5,17 +5,17 @@
 import { cutRecords, type Dialect } from "./cut-records.ts";
 import { ParsedCells, type CsvRecord } from "./parsed-cells.ts";
 
-/** A record of more characters is not looked at again for each piece of it, but when there are twice as many. */
+/** What is held of a long record is gone through again with each piece that is added: pieces are not smaller then. */
 const LONG_CHARS = 64 * 1024;
 
 export class CsvCells {
   readonly #dialect: Dialect;
   #line = 1;
   #columns: number | undefined;
-  /** The beginning of a record. */
+  /** What was not read yet. */
   #held = "";
-  /** With fewer characters it is not looked at again. */
-  #worthALook = 0;
+  /** Reading goes on when so much is held. */
+  #enoughChars = 0;
   /** Reads, while it is there. */
   #parsed: ParsedCells | undefined;
 
@@ -37,36 +37,34 @@ export class CsvCells {
 
   async #read(text: string, isEnd: boolean): Promise<CsvRecord[]> {
     const records: CsvRecord[] = [];
-    let rest: string | undefined = text;
-    while (rest !== undefined) {
-      if (this.#parsed === undefined) {
-        rest = this.#cut(rest, isEnd, records);
-      } else {
-        rest = await this.#parsed.push(rest, records);
-        if (rest === undefined) break;
-        ({ line: this.#line, columns: this.#columns } = this.#parsed);
-        this.#parsed = undefined;
-      }
+    this.#held += text;
+    while (this.#held !== "" && (isEnd || this.#held.length >= this.#enoughChars)) {
+      if (this.#parsed === undefined) this.#cut(isEnd, records);
+      else await this.#parse(this.#parsed, records);
     }
     return records;
   }
 
-  /** Answers what the parser, then set, has to read; undefined: nothing. */
-  #cut(text: string, isEnd: boolean, records: CsvRecord[]): string | undefined {
-    this.#held += text;
-    if (!isEnd && this.#held.length < this.#worthALook) return undefined;
-    this.#worthALook = 0;
+  #cut(isEnd: boolean, records: CsvRecord[]): void {
     const cut = cutRecords(this.#held, { line: this.#line, isEnd }, this.#dialect);
     for (const record of cut.records) records.push(record);
     this.#line = cut.line;
     this.#columns ??= cut.records[0]?.cells.length;
-    if (!cut.isForeign && cut.rest.length <= this.#dialect.maxChars) {
-      this.#held = cut.rest;
-      if (cut.rest.length > LONG_CHARS) this.#worthALook = cut.rest.length * 2;
-      return undefined;
+    this.#held = cut.rest;
+    if (cut.isForeign || cut.rest.length > this.#dialect.maxChars) {
+      this.#parsed = new ParsedCells(this.#dialect, { line: cut.line, columns: this.#columns });
+      this.#enoughChars = 0;
+    } else {
+      this.#enoughChars = cut.rest.length > LONG_CHARS ? cut.rest.length * 2 : cut.rest.length + 1;
     }
-    this.#held = "";
-    this.#parsed = new ParsedCells(this.#dialect, { line: cut.line, columns: this.#columns });
-    return cut.rest;
+  }
+
+  async #parse(parsed: ParsedCells, records: CsvRecord[]): Promise<void> {
+    const rest = await parsed.push(this.#held, records);
+    this.#held = rest ?? "";
+    this.#enoughChars = rest === undefined ? LONG_CHARS : 0;
+    if (rest === undefined) return;
+    this.#parsed = undefined;
+    ({ line: this.#line, columns: this.#columns } = parsed);
   }
 }
