@@ -38,11 +38,15 @@ export class CsvCells {
   async #read(text: string, isEnd: boolean): Promise<CsvRecord[]> {
     const records: CsvRecord[] = [];
     this.#held += text;
-    while (this.#held !== "" && (isEnd || this.#held.length >= this.#enoughChars)) {
+    while (this.#holdsEnough(isEnd)) {
       if (this.#parsed === undefined) this.#cut(isEnd, records);
       else await this.#parse(this.#parsed, records);
     }
     return records;
+  }
+
+  #holdsEnough(isEnd: boolean): boolean {
+    return this.#held !== "" && (isEnd || this.#held.length >= this.#enoughChars);
   }
 
   #cut(isEnd: boolean, records: CsvRecord[]): void {
