@@ -3,7 +3,7 @@ import { undefuseCell } from "../core/spreadsheet-cell.ts";
 import type { SourceOptions, SourceRow } from "../core/source.ts";
 import type { TraceloadError } from "../core/errors.ts";
 import { pathsIn, valueAt } from "../core/field-path.ts";
-import { FIELD_NAMES, IDENTITY_FIELDS, noColumn } from "./columns.ts";
+import { columnsError, FIELD_NAMES, IDENTITY_FIELDS, noColumn, quoted } from "./columns.ts";
 import { RoundedDigits } from "./id-damage.ts";
 import { paddedId, plainId } from "./id-form.ts";
 import { ObjectFields, type FoundTexts } from "./object-fields.ts";
@@ -235,7 +235,11 @@ export class RowMaker {
   }
 
   #noTraceKey(first: JsonObject): TraceloadError {
-    return noColumn(this.#name, "trace", { keys: Object.keys(first), paths: pathsIn(first) });
+    const keys = Object.keys(first);
+    const chosen = this.#reading.choices.trace;
+    if (chosen === undefined) return noColumn(this.#name, "trace", { keys, paths: pathsIn(first) });
+    const lacks = `${this.#name} has no key ${JSON.stringify(chosen.path.name)}; it has ${quoted(keys)}`;
+    return columnsError(lacks, `Check ${chosen.flag.trim()}.`);
   }
 
   /** The row has its span whatever the unit is: who makes rows distinct counts both, and takes it away. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { MAX_RECORD_CHARS } from "../../src/sources/record.ts";
+import { jsonFormat } from "../../src/sources/formats/json.ts";
+import { HEAD_CHARS, MAX_RECORD_CHARS, type SourceRecord } from "../../src/sources/record.ts";
 import { brief, readFileOf, readWithPlan } from "../support/source-reading.ts";
 
 const lines = (rows: { line: number }[]): number[] => rows.map(({ line }) => line);
@@ -132,6 +133,26 @@ describe("JSON", () => {
       }
     },
   );
+
+  test("what says so is the same in pieces of any size, and not looked at where it is long", async () => {
+    const value = {
+      data: [{ trace_id: "t1" }],
+      note: "x".repeat(HEAD_CHARS),
+      meta: { next: 'a"\\b' },
+      total: 9,
+    };
+    const text = JSON.stringify({ ...value, links: { next: "x".repeat(100_000) } });
+    async function* pieces(): AsyncGenerator<string> {
+      yield text.slice(0, HEAD_CHARS);
+      yield* text.slice(HEAD_CHARS);
+    }
+    const said: SourceRecord[] = [];
+    for await (const records of jsonFormat.records(pieces(), "x")) said.push(...records);
+    expect(said.at(-1)).toMatchObject({
+      kind: "page",
+      message: "it is one page of several: meta.next leads to the next; it holds 1 of 9 records",
+    });
+  });
 
   test("pages that are all there, and what only looks like a mark, are no warning", async () => {
     const page = (id: string, rest: object): string => JSON.stringify({ data: [{ trace_id: id }], ...rest });

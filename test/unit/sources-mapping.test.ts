@@ -103,6 +103,24 @@ describe("--map", () => {
     });
   });
 
+  test("a key of a list that no record has ends the import before, by whatever flag it was named", async () => {
+    const text = '{"trace_id":"t1"}\n{"trace_id":"t2","span_id":"s"}\n';
+    for (const [flag, options] of [
+      ["--span-column", { spanColumn: "nope" }],
+      ["--group-column", { groupColumn: "nope" }],
+    ] as const) {
+      const { planFault } = await read([text], options);
+      expect(planFault).toMatchObject({ code: "source_columns", next: `Check ${flag}.` });
+      // Of those that are not wanted it is not known.
+      expect((await read([text], { ...options, limit: 1 })).planFault).toBeUndefined();
+    }
+    expect((await read([text], { traceColumn: "nope" })).fault).toMatchObject({
+      code: "source_columns",
+      message: expect.stringContaining('has no key "nope"; it has "trace_id"') as string,
+      next: "Check --trace-column.",
+    });
+  });
+
   test("of a span ID that no record has is an error, and with --unit trace no matter", async () => {
     const text = ndjson({ trace_id: "t1" });
     expect((await read([text], { map: { span: "sid" } })).planFault).toMatchObject({
