@@ -27,7 +27,7 @@ export interface RunSummary {
   rate: {
     /** `null`: no limit. */
     limitPerSecond: number | null;
-    /** `null`: nothing was sent. */
+    /** `null`: nothing was sent, or it was not seen by whoever wrote this. */
     achievedPerSecond: number | null;
   };
   /** ISO 8601, UTC. */

@@ -12,6 +12,7 @@ import { TraceloadError } from "../core/errors.ts";
 import type { OpenedSources } from "../core/source.ts";
 import { rowsRead } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
+import { rerunWarnings } from "../core/warnings.ts";
 import { EXIT_CODES } from "../report/exit-code.ts";
 import type { RunSummary } from "../report/summary.ts";
 import { earlierRun, givenOptions, requireOrigin, sourcesOfRun } from "./carry-on.ts";
@@ -98,9 +99,6 @@ export function nothingToRead(names: readonly string[]): TraceloadError {
 
 export const RERUN_BY_DEFAULT: readonly RerunStatus[] = ["rejected", "failed", "unprocessed"];
 
-const MAY_ADD_TWICE =
-  "unknown rows are sent again by your choice: those whose earlier request was applied will be in the draft twice";
-
 /** Conducts a new run of the chosen rows of an earlier one, which is named by its id, `latest`, or a report of it. */
 export async function conductRerun(
   { loaded, target, workplace, warnings, note, onProgress }: Conducting,
@@ -115,7 +113,7 @@ export async function conductRerun(
   const { count } = await countSelected(workplace.store, request, 0);
   if (count === 0) throw nothingLeft(parent, selection);
   note(`trying ${count} rows of run ${parent.runId} again`);
-  const resent = selection.statuses.includes("unknown") ? [MAY_ADD_TWICE] : [];
+  const resent = rerunWarnings(parent.warnings, selection.statuses.includes("unknown"));
   for (const warning of resent) note(`warning: ${warning}`);
   const run = newRerun(loaded, target, { runId: runIdOf(settings), parent, selection });
   const { maxErrors: own } = parseRunOptions(parent.runId, parent.options);

@@ -138,6 +138,7 @@ test("unknown rows are sent again only when asked for, with the warning that the
   const { summary } = await readReport(scene.directory, ended);
   expect(summary.counts).toMatchObject({ read: 4, added: 4 });
   expect(summary.warnings.join()).toContain("in the draft twice");
+  expect(ended.stdout).toContain("every row landed, some perhaps twice");
   const record = await sandbox.record();
   expect(record).toHaveLength(11);
   const after = await readReport(scene.directory, await scene.run(["report", "first", "--json"]));

@@ -4,7 +4,7 @@ import { renderRun, renderRuns } from "../../src/cli/show/runs-table.ts";
 import { renderSummary } from "../../src/cli/show/summary-text.ts";
 import { zeroCounts } from "../../src/core/status.ts";
 import { counts, draft, run, summary } from "./show-fixture.ts";
-import { FORCED_WARNING } from "../../src/core/warnings.ts";
+import { FORCED_WARNING, rerunWarnings } from "../../src/core/warnings.ts";
 import type { RunSummary } from "../../src/report/summary.ts";
 
 const shown = (change: Partial<RunSummary> = {}, columns = 80) =>
@@ -141,6 +141,26 @@ describe("the summary", () => {
       { counts: counts({ added: 9, failed: 1 }), warnings: [FORCED_WARNING] },
       "finished: 9 of 10 rows landed, 1 did not make it.",
     ],
+    [
+      "rows of no known outcome that were sent again",
+      { counts: counts({ added: 9 }), warnings: rerunWarnings([], true) },
+      "finished: every row landed, some perhaps twice.",
+    ],
+    [
+      "rows of a run that sent some once more",
+      { counts: counts({ added: 9 }), warnings: rerunWarnings(rerunWarnings([FORCED_WARNING], false), false) },
+      "finished: every row landed, some perhaps twice.",
+    ],
+    [
+      "a draft that holds something else",
+      { counts: counts({ added: 9 }), drafts: [draft({ verdict: "other-writer" })] },
+      "finished: every row was added, but a draft holds more or fewer rows than it should.",
+    ],
+    [
+      "the same beside rows that did not make it",
+      { counts: counts({ added: 9, failed: 1 }), drafts: [draft({ verdict: "other-writer" })] },
+      "finished: 9 of 10 rows landed, 1 did not make it.",
+    ],
     ["no rows", { counts: counts() }, "finished: there was nothing to read."],
     [
       "a dry run",
@@ -153,12 +173,25 @@ describe("the summary", () => {
       "is interrupted: 3 rows were not sent, and the sources were not read to the end. Nothing is lost.",
     ],
     [
+      "a pause with rows in doubt",
+      { state: "paused", counts: counts({ unprocessed: 3, unknown: 1 }) },
+      "is paused: 3 rows were not sent, 1 row is unknown. Nothing is lost.",
+    ],
+    [
       "a run still going",
       { state: "draining", counts: counts({ unprocessed: 3 }) },
       "is draining: 3 rows to go.",
     ],
   ])("names %s in its first line", (_name, change, words) => {
     expect(first(change)).toBe(`Run r1 ${words}`);
+  });
+
+  test.each<[string, Partial<RunSummary>, string]>([
+    ["rows that nobody was seen sending", {}, "50 s (limit 20/s)"],
+    ["rows that were there before", { counts: counts({ duplicate: 9 }) }, "50 s (nothing sent)"],
+  ])("of %s names no rate", (_name, change, words) => {
+    const rate = { limitPerSecond: 20, achievedPerSecond: null };
+    expect(shown({ rate, ...change })).toContain(`Took    ${words}\n`);
   });
 
   test("cuts long lists and says where the rest stands", () => {

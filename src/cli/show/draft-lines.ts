@@ -9,7 +9,7 @@ export function draftTexts(draft: SummaryDraft, colors: Colors): string[] {
   const group = `dataset group ${draft.datasetGroupId}`;
   const where =
     draft.draftDatasetId === null
-      ? `${group}: no draft known`
+      ? `${group}: no row known to be in a draft`
       : `${group}: ${formatRows(draft.rows)} added to draft ${draft.draftDatasetId}`;
   const details = [
     figuresText(draft),

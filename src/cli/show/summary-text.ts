@@ -1,6 +1,6 @@
 /** The end of a run on one screen: did every row land exactly once, what needs a person, what to type next. */
 import { ROW_STATUSES } from "../../core/status.ts";
-import { FORCED_WARNING, RESENT_WARNING } from "../../core/warnings.ts";
+import { mayBeTwice } from "../../core/warnings.ts";
 import type { RunState } from "../../core/status.ts";
 import type { RunSummary } from "../../report/summary.ts";
 import { draftTexts } from "./draft-lines.ts";
@@ -63,6 +63,7 @@ interface Verdict {
 function verdict(summary: RunSummary): Verdict {
   const { counts } = summary;
   const unread = summary.sourceComplete ? "" : ", and the sources were not read to the end";
+  const doubtful = counts.unknown === 0 ? "" : `, ${isOrAre(counts.unknown)} unknown`;
   if (counts.planned !== undefined) {
     return {
       tone: "good",
@@ -75,32 +76,33 @@ function verdict(summary: RunSummary): Verdict {
     case "stopped":
       return {
         tone: "bad",
-        text: `stopped: ${stopReason(summary)}. ${notSent(counts.unprocessed)}${unread}.`,
+        text: `stopped: ${stopReason(summary)}. ${notSent(counts.unprocessed)}${doubtful}${unread}.`,
       };
     case "paused":
     case "interrupted":
     case "cancelled":
       return {
         tone: "attention",
-        text: `is ${summary.state}: ${notSent(counts.unprocessed)}${unread}. Nothing is lost.`,
+        text: `is ${summary.state}: ${notSent(counts.unprocessed)}${doubtful}${unread}. Nothing is lost.`,
       };
     case "reading":
     case "draining":
     case "verifying":
       return {
         tone: "attention",
-        text: `is ${summary.state}: ${formatRows(counts.unprocessed)} to go${unread}.`,
+        text: `is ${summary.state}: ${formatRows(counts.unprocessed)} to go${doubtful}${unread}.`,
       };
     default:
       return summary.state satisfies never;
   }
 }
 
-function finishedVerdict({ counts, warnings }: RunSummary): Verdict {
+function finishedVerdict({ counts, warnings, drafts }: RunSummary): Verdict {
   const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
   const landed = counts.added + counts.duplicate;
-  const twice = warnings.some((warning) => warning === RESENT_WARNING || warning === FORCED_WARNING);
-  const once = twice ? "" : " exactly once";
+  const twice = mayBeTwice(warnings);
+  const differs = drafts.some(({ verdict }) => verdict === "other-writer");
+  const once = twice || differs ? "" : " exactly once";
   if (counts.read === 0) return { tone: "bad", text: "finished: there was nothing to read." };
   if (counts.unknown > 0) {
     const others = lost === 0 ? "" : `, ${formatCount(lost)} did not make it`;
@@ -117,6 +119,10 @@ function finishedVerdict({ counts, warnings }: RunSummary): Verdict {
   }
   if (twice) {
     return { tone: "attention", text: "finished: every row landed, some perhaps twice." };
+  }
+  if (differs) {
+    const text = "finished: every row was added, but a draft holds more or fewer rows than it should.";
+    return { tone: "attention", text };
   }
   if (counts.added === 0) {
     return { tone: "good", text: "finished: every row had been added before, nothing was sent." };
@@ -193,9 +199,13 @@ function warningLines(summary: RunSummary, columns: number, colors: Colors): str
 }
 
 function factLines(summary: RunSummary, colors: Colors): string[] {
-  const { limitPerSecond, achievedPerSecond } = summary.rate;
+  const { counts, rate } = summary;
+  const { limitPerSecond, achievedPerSecond } = rate;
   const limit = limitPerSecond === null ? "no limit" : `limit ${formatRate(limitPerSecond)}`;
-  const pace = achievedPerSecond === null ? "nothing sent" : `${formatRate(achievedPerSecond)}, ${limit}`;
+  // Who writes a report again, or conducts a run that others send, has seen no rate.
+  const isSent = counts.added + counts.rejected + counts.failed + counts.unknown > 0;
+  const unseen = isSent ? limit : "nothing sent";
+  const pace = achievedPerSecond === null ? unseen : `${formatRate(achievedPerSecond)}, ${limit}`;
   const facts: [string, string][] = [
     [wasRunning(summary.state) ? "Running" : "Took", `${formatDuration(summary.durationMs)} (${pace})`],
   ];
