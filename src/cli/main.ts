@@ -9,6 +9,7 @@ import { flagOptions, GLOBAL_SETTINGS, withBareValues } from "./flags.ts";
 import { type HostProcess, openSession, programName, type Session } from "./session.ts";
 import { useColor } from "./show/color.ts";
 import { exitCodeOfError, renderError } from "./show/error-text.ts";
+import { typedNext } from "./typed-next.ts";
 
 declare module "yargs" {
   interface Argv<T> {
@@ -86,8 +87,8 @@ export async function run({ arguments: args, environment, process }: Host): Prom
       return received === "SIGINT" ? 130 : 143;
     const color = useColor(environment, process.stderr.isTTY) && !args.includes("--no-color");
     const verbose = args.some((arg) => /^--log-level[= ]?(debug|trace)$/.test(arg));
-    const text = renderError(error, { color, verbose });
-    process.stderr.write(text.replaceAll(/(?<=next: )traceload\b/g, programName(environment)));
+    const typed = (next: string) => typedNext(next, programName(environment), session);
+    process.stderr.write(renderError(error, { color, verbose, typed }));
     return exitCodeOfError(error, received);
   }
 }

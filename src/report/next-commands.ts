@@ -66,7 +66,11 @@ function commands(input: NextInput): string[] {
 
 /** `traceload` with the arguments, as it can be pasted into a POSIX shell. */
 export function shellCommand(parts: readonly string[]): string {
-  return ["traceload", ...parts].map(shellQuote).join(" ");
+  return shellWords(["traceload", ...parts]);
+}
+
+export function shellWords(parts: readonly string[]): string {
+  return parts.map(shellQuote).join(" ");
 }
 
 function shellQuote(text: string): string {

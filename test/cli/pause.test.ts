@@ -71,6 +71,10 @@ describe.skipIf(redis === undefined)("on Redis, with a worker", () => {
     expect(run.finishedAt).toBeGreaterThan(0);
     expect(run.counts.unprocessed).toBe(ROWS - run.counts.added);
 
+    const told = await scene.run(["cancel", "r", store]);
+    const flags = `--base-url ${sandbox.url} ${store.replace("=", " ")}`;
+    expect(told.stdout).toContain(`Next\n  traceload resume r ${flags}\n`);
+
     const nothing = await scene.run(["resume", store, api]);
     expect({ code: nothing.code, said: nothing.stderr.includes("left to be carried on") }).toEqual({
       code: 3,

@@ -4,6 +4,7 @@ import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { globalArguments, hasPassword, withoutPassword } from "../../src/wire/command-flags.ts";
 import { openSession } from "../../src/cli/session.ts";
+import { typedNext } from "../../src/cli/typed-next.ts";
 
 class Exited extends Error {}
 
@@ -87,4 +88,19 @@ describe("a store's address", () => {
       false,
     ]);
   });
+});
+
+test.each([
+  ["traceload status r1", "npx traceload status r1 --store redis://h:6379"],
+  [
+    "traceload resume r1 --accept-changed-source    goes on by the rows' IDs\nor import the file",
+    "npx traceload resume r1 --accept-changed-source --store redis://h:6379    goes on by the rows' IDs\nor import the file",
+  ],
+  ["traceload import --help", "npx traceload import --help"],
+  ["traceload worker --store postgres://h/d", "npx traceload worker --store postgres://h/d"],
+  ["name the store with traceload status", "name the store with traceload status"],
+])("what to type next has the store that was typed: %j", (next, typed) => {
+  const { session } = open({ store: "redis://h:6379" });
+  expect(typedNext(next, "npx traceload", session)).toBe(typed);
+  expect(typedNext(next, "traceload", undefined)).toBe(next);
 });

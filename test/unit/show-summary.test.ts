@@ -148,7 +148,10 @@ describe("the summary", () => {
     ],
     [
       "rows of a run that sent some once more",
-      { counts: counts({ added: 9 }), warnings: rerunWarnings(rerunWarnings([FORCED_WARNING], false), false) },
+      {
+        counts: counts({ added: 9 }),
+        warnings: rerunWarnings(rerunWarnings([FORCED_WARNING], false), false),
+      },
       "finished: every row landed, some perhaps twice.",
     ],
     [

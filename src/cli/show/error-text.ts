@@ -10,6 +10,8 @@ export interface ErrorLook {
   color: boolean;
   /** Shows what caused the fault, too. */
   verbose?: boolean;
+  /** What to type next, as it has to be typed; default: as it is. */
+  typed?: (next: string) => string;
 }
 
 /**
@@ -23,7 +25,7 @@ export function renderError(error: unknown, look: ErrorLook): string {
     return [
       `${name} ${visible(error.message)}`,
       ...(look.verbose === true ? causeLines(error.cause).map(colors.dim) : []),
-      ...nextLines(error.next),
+      ...nextLines(error.next === undefined ? undefined : (look.typed?.(error.next) ?? error.next)),
       "",
     ].join("\n");
   }
