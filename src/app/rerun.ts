@@ -7,12 +7,14 @@ import { storedRowKey } from "./feed.ts";
 import type { GroupLocks } from "./group-locks.ts";
 import type { RerunSelection } from "./reading-options.ts";
 import { rowPages } from "./row-pages.ts";
-import { forgetUnknown } from "./verify-resend.ts";
+import { forgetUnknown, msUntilOver } from "./verify-resend.ts";
 
 export interface RerunParts {
   store: Store;
   clock: Clock;
   locks: GroupLocks;
+  /** Told how long earlier requests of unknown rows are waited for. */
+  onWait?: ((ms: number) => void) | undefined;
 }
 
 export interface RerunRequest {
@@ -67,7 +69,8 @@ async function notAdded(
 
 /**
  * The selected rows as sources of the new run: names, lines and numbers are the parent's. Rows that are unknown are
- * released from the ledger as they are read: that is the person's choice, and may add them twice.
+ * released from the ledger as they are read, once their earlier requests can be applied no more: that is the person's
+ * choice, and may add them twice.
  */
 export function rowsOfRun(parts: RerunParts, request: RerunRequest): OpenedSources {
   const { store } = parts;
@@ -97,13 +100,18 @@ function sourceRow({ row, source, line, datasetGroupId, traceId, spanId }: Store
 }
 
 async function release(
-  { store, clock, locks }: RerunParts,
+  { store, clock, locks, onWait }: RerunParts,
   origin: string,
   rows: readonly StoredRow[],
   signal: AbortSignal,
 ): Promise<void> {
   for (const [datasetGroupId, members] of Map.groupBy(rows, (row) => Number(row.datasetGroupId))) {
     const keys = [...new Set(members.map((row) => storedRowKey(origin, row)))];
+    const openMs = await msUntilOver(store, keys);
+    if (openMs > 0) {
+      onWait?.(openMs);
+      await clock.sleep(openMs, signal);
+    }
     await forgetUnknown({ store, clock, locks }, groupKey(origin, datasetGroupId), keys, signal);
   }
 }

@@ -1,6 +1,9 @@
 /**
- * `--on-unknown retry`: the run's unknown rows are sent once more, by choice and with a warning. Once in a run: the
- * warning is written first and says so to whoever carries the run on.
+ * Rows of no known outcome that are sent once more, by choice: with `--on-unknown retry` those of a run, with a warning.
+ * Once in a run: the warning is written first and says so to whoever carries the run on.
+ *
+ * Not before their earlier requests can be applied no more: a forgotten one that came late would be counted, and taken
+ * for another row that is in doubt then.
  */
 import type { GroupKey, RowKey } from "../core/row.ts";
 import { groupKey } from "../core/row.ts";
@@ -14,7 +17,15 @@ import { rowPages } from "./row-pages.ts";
 export interface ResendParts {
   store: Pick<
     Store,
-    "getRun" | "changeRun" | "readRows" | "sweep" | "getGroup" | "readDoubt" | "commitVerdict"
+    | "now"
+    | "lookup"
+    | "getRun"
+    | "changeRun"
+    | "readRows"
+    | "sweep"
+    | "getGroup"
+    | "readDoubt"
+    | "commitVerdict"
   >;
   locks: GroupLocks;
   clock: Clock;
@@ -24,12 +35,18 @@ export interface ResendParts {
 const KEYS_PER_COMMIT = 1_000;
 const POLL_MS = 100;
 
-/** Takes the entries of the run's unknown rows out of the ledger, unless that was done before. Answers how many. */
-export async function resendUnknown(parts: ResendParts, signal: AbortSignal): Promise<number> {
+/**
+ * Takes the entries of the run's unknown rows out of the ledger, unless that was done before. Answers how many. `wait`:
+ * sleeps for so many milliseconds.
+ */
+export async function resendUnknown(
+  parts: ResendParts,
+  wait: (ms: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<number> {
   const { store, run } = parts;
   const seen = await store.getRun(run.runId);
   if (seen === undefined || seen.counts.unknown === 0 || seen.warnings.includes(RESENT_WARNING)) return 0;
-  await store.changeRun(run.runId, { warning: RESENT_WARNING });
   const keys = new Map<GroupKey, RowKey[]>();
   for await (const rows of rowPages(store, run.runId, ["unknown"])) {
     for (const row of rows) {
@@ -39,13 +56,24 @@ export async function resendUnknown(parts: ResendParts, signal: AbortSignal): Pr
       keys.set(group, known);
     }
   }
+  const commits = [...keys].flatMap(([group, all]) =>
+    Array.from({ length: Math.ceil(all.length / KEYS_PER_COMMIT) }, (_, part) => ({
+      group,
+      some: all.slice(part * KEYS_PER_COMMIT, (part + 1) * KEYS_PER_COMMIT),
+    })),
+  );
+  for (const { some } of commits) await wait(await msUntilOver(store, some));
+  await store.changeRun(run.runId, { warning: RESENT_WARNING });
   let resent = 0;
-  for (const [group, all] of keys) {
-    for (let from = 0; from < all.length; from += KEYS_PER_COMMIT) {
-      resent += await forgetUnknown(parts, group, all.slice(from, from + KEYS_PER_COMMIT), signal);
-    }
-  }
+  for (const { group, some } of commits) resent += await forgetUnknown(parts, group, some, signal);
   return resent;
+}
+
+/** How long requests of these rows (at most 1,000) that are in doubt can still be applied. */
+export async function msUntilOver(store: Pick<Store, "lookup" | "now">, keys: RowKey[]): Promise<number> {
+  const entries = await store.lookup(keys);
+  const until = Math.max(0, ...entries.map((entry) => entry.until ?? 0));
+  return Math.max(0, until - (await store.now()) + 1);
 }
 
 /**

@@ -111,7 +111,8 @@ export function makeVerifier(parts: VerifierParts): Verifier {
       await store.sweep();
       await reconcileRun(store, run);
       if (onUnknown === "retry" && mayResend) {
-        await resendUnknown(parts, signal);
+        const wait = (ms: number) => waitUntil(clock.monotonicMs() + ms, signal);
+        await resendUnknown(parts, wait, signal);
         await reconcileRun(store, run);
       }
       const settling = mayResend ? "settle" : "landed-only";

@@ -115,12 +115,16 @@ export async function conductRerun(
   note(`trying ${count} rows of run ${parent.runId} again`);
   const resent = rerunWarnings(parent.warnings, selection.statuses.includes("unknown"));
   for (const warning of resent) note(`warning: ${warning}`);
+  const onWait = (ms: number) =>
+    note(
+      `waiting ${Math.ceil(ms / 1000)} s, until no earlier request of unknown rows can be applied any more`,
+    );
   const run = newRerun(loaded, target, { runId: runIdOf(settings), parent, selection });
   const { maxErrors: own } = parseRunOptions(parent.runId, parent.options);
   return workplace.importRun(
     {
       run,
-      sources: workplace.rowsOfRun(request),
+      sources: workplace.rowsOfRun(request, onWait),
       warnings: [...warnings, ...resent],
       detach: settings.detach,
       highWaterRows: settings.highWater,

@@ -9,7 +9,8 @@ import { ACTIVE_STATES } from "../core/status.ts";
 import type { Run, Store, StoredRow } from "../core/store.ts";
 import { openSources } from "../sources/open.ts";
 
-export type RowsOfRun = (request: RerunRequest) => OpenedSources;
+/** `onWait`: told how long earlier requests of unknown rows are waited for. */
+export type RowsOfRun = (request: RerunRequest, onWait?: (ms: number) => void) => OpenedSources;
 
 /**
  * What `rerun` was given: the run, and the report if it was one. Throws `run_not_found`, `run_state` while the run is

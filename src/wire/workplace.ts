@@ -16,7 +16,7 @@ import { thisPerson, thisProcess } from "../app/process-identity.ts";
 import type { PublishPolicy } from "../app/publish-policy.ts";
 import { findPublishable, publishRun } from "../app/publish-run.ts";
 import { removeOldRuns } from "../app/retention.ts";
-import { type RerunRequest, rowsOfRun } from "../app/rerun.ts";
+import { rowsOfRun } from "../app/rerun.ts";
 import { takeUpRun } from "../app/resume.ts";
 import type { RunOptions } from "../app/run-options.ts";
 import { findVerifiable, verifyRun } from "../app/verify-run.ts";
@@ -25,7 +25,6 @@ import { serveRuns, type ServeParts } from "../app/serve-runs.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { PaceView } from "../core/pace.ts";
-import type { OpenedSources } from "../core/source.ts";
 import { ACTIVE_STATES } from "../core/status.ts";
 import type { Run, Store } from "../core/store.ts";
 import { openQueues } from "../queue/bullmq-queues.ts";
@@ -33,6 +32,7 @@ import { CHANGED_WARNING, heldRows, type HeldSources } from "./carry-on.ts";
 import { makeOpened, type Opened } from "./opened.ts";
 import { makeRunPublisher, makeRunVerifier } from "./run-verifier.ts";
 import { startRunWorker, type ObservedRunWorker } from "./run-worker.ts";
+import type { RowsOfRun } from "./rerun.ts";
 import { writeSnapshots } from "./snapshot.ts";
 import { parseStoreUrl } from "./store-connection.ts";
 import { openStore } from "./stores.ts";
@@ -76,7 +76,7 @@ export interface Workplace {
     onProgress: (progress: Progress) => void,
   ): Promise<Run>;
   /** The selected rows of a run, as the sources of another one. */
-  rowsOfRun(request: RerunRequest): OpenedSources;
+  rowsOfRun: RowsOfRun;
   /** `syncs`: runs those of this API, too. */
   serve(
     options: Pick<ServeParts, "onChange"> & { concurrency: number; syncs?: SyncDesk },
@@ -270,7 +270,7 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
       const publisher = makeRunPublisher(asking, seen, policy);
       return publishRun({ store, clock, verifier, publisher }, run, signal, telling(onProgress));
     },
-    rowsOfRun: (request) => rowsOfRun({ store, clock, locks }, request),
+    rowsOfRun: (request, onWait) => rowsOfRun({ store, clock, locks, onWait }, request),
     syncDesk: (options, onProgress) =>
       makeSyncDesk({
         ...parts,

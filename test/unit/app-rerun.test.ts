@@ -6,7 +6,8 @@ import { conductRun } from "../../src/app/import-run.ts";
 import type { RerunSelection } from "../../src/app/reading-options.ts";
 import { rowsOfRun, selectRows } from "../../src/app/rerun.ts";
 import { takeUpRun } from "../../src/app/resume.ts";
-import { type ImportScene, importScene, PERSON } from "../support/import-scene.ts";
+import { rowKey } from "../../src/core/row.ts";
+import { type ImportScene, importScene, ORIGIN, PERSON } from "../support/import-scene.ts";
 import { answered, added } from "../support/scripted-api.ts";
 import { scriptedSources, sourceRows } from "../support/scripted-sources.ts";
 
@@ -86,10 +87,20 @@ describe("a rerun", () => {
     expect(await selected(scene, DEFAULT)).toEqual([3]);
   });
 
-  test("of unknown rows releases them first; the parent's rows follow", async () => {
+  test("of unknown rows releases them first, when nothing of them can arrive any more; the parent's rows follow", async () => {
     const scene = await parentScene();
-    scene.api.onAddTrace = () => added({ spanId: undefined });
+    const keys = [7, 17, 27, 37].map((row) =>
+      rowKey(ORIGIN, { datasetGroupId: 42, traceId: `trace-${row}`, spanId: undefined }),
+    );
+    const open = (await scene.store.lookup(keys)).map(({ until }) => until ?? Number.NaN);
+    const sentAt: number[] = [];
+    scene.api.onAddTrace = () => {
+      sentAt.push(scene.clock.now());
+      return added({ spanId: undefined });
+    };
     const run = await rerun(scene, { statuses: ["unknown"] }, "run-2");
+    // A first request that came later would be taken for another row that is in doubt by then.
+    expect(Math.min(...sentAt)).toBeGreaterThan(Math.max(...open));
     expect(run).toMatchObject({ state: "finished", counts: { added: 4, unknown: 0 } });
     expect((await scene.store.getRun("run-1"))?.counts).toMatchObject({ unknown: 0, rejected: 4 });
     expect(await selected(scene, { statuses: ["unknown", "unprocessed"] })).toEqual([]);

@@ -338,6 +338,20 @@ describe("--on-unknown", () => {
     expect(scene.clock.monotonicMs()).toBeLessThan(5_000);
   });
 
+  test("retry waits until nothing of the rows can arrive any more; stopped before, it has not been done", async () => {
+    const scene = await verifyScene(["added", "landed", "lost"]);
+    const stop = new AbortController();
+    const verifier = scene.verifier("retry");
+    const asking = verifier.verify({ mayResend: true, wait: true }, stop.signal);
+    asking.catch(() => undefined);
+    await scene.clock.advance(HOLD_MS - 1_000);
+    expect(await scene.statuses()).toEqual(["added", "unknown", "unknown"]);
+    expect(verifier.waitingMs()).toBeGreaterThan(0);
+    stop.abort(new Error("told to stop"));
+    await expect(asking).rejects.toThrow("told to stop");
+    expect((await scene.store.getRun(scene.stage.run.runId))?.warnings).toEqual([]);
+  });
+
   test("retry sends unknown rows once more, with a warning, and once only", async () => {
     const scene = await verifyScene(["added", "landed", "lost"]);
     await scene.verify({ onUnknown: "retry" });
