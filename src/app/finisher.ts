@@ -181,7 +181,8 @@ export function makeFinisher(options: FinisherOptions): Finisher {
       if (after !== undefined && after.counts.queued > 0) return false;
     }
     if (!(await onQueue(() => queue.remove()))) return false;
-    await store.changeRun(runId, { finished: true });
+    // Somebody may have taken it up meanwhile: it has not ended then.
+    await store.changeRun(runId, { finished: true }, [run.state]);
     return true;
   };
 

@@ -168,6 +168,24 @@ describe("a run that was stopped", () => {
     queues.failure = undefined;
     expect((await finisher.step()).over).toBe(true);
   });
+
+  test("has not ended when another process takes it up meanwhile", async () => {
+    const { store, runId, queue } = await scene(["added"]);
+    await store.changeRun(runId, { state: "interrupted" });
+    const remove = async () => {
+      await store.changeRun(runId, { state: "reading", finished: false });
+    };
+    const onFault = () => undefined;
+    const finisher = makeFinisher({
+      store,
+      queue: { ...queue, remove },
+      runId,
+      maxErrors: undefined,
+      onFault,
+    });
+    expect((await finisher.step()).over).toBe(true);
+    expect((await store.getRun(runId))?.finishedAt).toBeUndefined();
+  });
 });
 
 describe("--max-errors", () => {
