@@ -70,6 +70,11 @@ export class SourceSupply {
     return isKept || !this.#isOneTime(name);
   }
 
+  /** What a person should know of how it was got. */
+  warnings(name: string): Iterable<string> {
+    return this.#once.remotes.get(name)?.warnings ?? [];
+  }
+
   /** Closes what was put back. */
   async close(): Promise<void> {
     for (const source of this.#lookedAt.values()) await source.close();

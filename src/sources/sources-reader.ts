@@ -255,6 +255,7 @@ export class SourcesReader {
         rows = [];
       }
       maker.end(rows);
+      for (const warning of this.#supply.warnings(this.#names[index] ?? "")) notes.warn(warning);
       yield rows;
     } catch (error) {
       signal.throwIfAborted();

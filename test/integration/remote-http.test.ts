@@ -422,6 +422,23 @@ describe("pages", () => {
     expect(asked.map(({ headers }) => headers["x-after"])).toEqual([undefined, "a", "b"]);
   });
 
+  test("that a header Link leads to are followed where that is asked for, else a warning", async () => {
+    const part = (id: string, link: string) => (response: ServerResponse) =>
+      response.writeHead(200, { link }).end(`trace_id\n${id}\n`);
+    const answers = [part("t1", '</2>; rel="next"'), part("t2", '</1>; rel="prev"')];
+    const { url } = await startServer(...answers);
+    const { rows } = await readAddressRows({
+      address: url,
+      remote: { paging: { cursor: "header:link", into: "url" } },
+    });
+    expect(brief(rows)).toEqual(["t1/", "t2/"]);
+    const { url: again } = await startServer(...answers);
+    const { sources } = await readAddressRows({ address: again });
+    expect(sources.seen()[0]?.warnings).toEqual([
+      `${again}/: it is one page of several: its header Link leads to the next (--page-cursor header:link --page-into url reads on)`,
+    ]);
+  });
+
   test("may name the whole address of the next one, on the same host", async () => {
     const { url, asked } = await startServer(
       page(["t1"], "/next?2"),

@@ -4,6 +4,7 @@ import { TraceloadError } from "../../core/errors.ts";
 import { withHead } from "../bytes.ts";
 import type { Address } from "./address.ts";
 import { HttpClient, type HttpParts, type HttpQuestion } from "./http-exchange.ts";
+import { nextLink } from "./link-header.ts";
 import { refusePage } from "./http-refusal.ts";
 import { pagesBytes } from "./pages.ts";
 import { readPaging } from "./paging.ts";
@@ -20,10 +21,15 @@ export interface HttpSource {
   address: Address;
   options: RemoteOptions;
   parts: HttpParts;
+  /** Told what a person should know of the answer, for the middle of a sentence. */
+  onWarning: (message: string) => void;
 }
 
+/** What it takes to make a question. */
+type Asked = Pick<HttpSource, "address" | "options" | "parts">;
+
 /** Throws `wrong_usage` for a header that is none, or whose secret is written out; `config_invalid` like `expand`. */
-export function questionOf({ address, options, parts }: HttpSource): HttpQuestion {
+export function questionOf({ address, options, parts }: Asked): HttpQuestion {
   const { secrets } = parts;
   const url = new URL(insertTimesInUrl(address.url, options));
   const headers: Record<string, string> = {
@@ -103,7 +109,12 @@ export async function* httpBytes(source: HttpSource, signal: AbortSignal): Async
       yield* pagesBytes({ client, parts: source.parts, paging: readPaging(paging), first }, signal);
       return;
     }
-    const { bytes } = await client.ask(first, signal);
+    const { bytes, headers } = await client.ask(first, signal);
+    if (nextLink(headers["link"]) !== undefined) {
+      source.onWarning(
+        "it is one page of several: its header Link leads to the next (--page-cursor header:link --page-into url reads on)",
+      );
+    }
     const { head, all } = await withHead(bytes, LOOKED_AT_BYTES);
     refusePage(head, source.parts);
     yield* all;

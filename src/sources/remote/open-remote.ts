@@ -31,6 +31,8 @@ export interface RemoteSource {
   maxBytes: number;
   /** Of answers whose form is not left to the server. */
   format: RecordFormat | undefined;
+  /** What a person should know of the answer, as far as it was asked for. */
+  warnings: ReadonlySet<string>;
 }
 
 /** By the place among the inputs. Throws `wrong_usage` and `config_invalid`; asks nobody. */
@@ -63,7 +65,9 @@ function openRemote(
   const address = readAddress(template, secrets);
   const name = distinctName(address.shown, parts.names);
   const { maxBytes } = options;
-  const asked = { name, address, options, secrets, proxyFor: parts.proxyFor };
+  const warnings = new Set<string>();
+  const onWarning = (message: string): void => void warnings.add(message);
+  const asked = { name, address, options, secrets, proxyFor: parts.proxyFor, onWarning };
   const { used, fetch, format } = address.kind === "http" ? httpSource(asked) : postgresSource(asked);
   return {
     template,
@@ -77,6 +81,7 @@ function openRemote(
     copy: new RemoteCopy({ name, file: parts.file, maxBytes, fetch }),
     maxBytes,
     format,
+    warnings,
   };
 }
 
@@ -86,6 +91,7 @@ interface Asked {
   options: RemoteOptions;
   secrets: Secrets;
   proxyFor: RemoteParts["proxyFor"];
+  onWarning: (message: string) => void;
 }
 
 interface Asking {
@@ -94,13 +100,18 @@ interface Asking {
   fetch: (signal: AbortSignal) => AsyncIterable<Buffer>;
 }
 
-function httpSource({ name, address, options, secrets, proxyFor }: Asked): Asking {
+function httpSource({ name, address, options, secrets, proxyFor, onWarning }: Asked): Asking {
   if (options.query !== undefined) {
     throw new TraceloadError("wrong_usage", `--query is for Postgres servers, and ${name} is none`, {
       next: "Post it: --body or --body-file",
     });
   }
-  const source = { address, options, parts: { name, secrets, timeoutMs: options.timeoutMs, proxyFor } };
+  const source = {
+    address,
+    options,
+    parts: { name, secrets, timeoutMs: options.timeoutMs, proxyFor },
+    onWarning,
+  };
   const used = timesIn(`${decodeBraces(address.url.href)}\n${options.body ?? ""}`);
   checkTimes(used, options, (time) => `{{${time}}}`);
   // What is wrong with a header or a variable is said now.

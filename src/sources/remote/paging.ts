@@ -1,6 +1,7 @@
 /** Answers of several pages: where each says how the next one is asked for, and the next question made of it. */
 import { TraceloadError } from "../../core/errors.ts";
 import { type FieldPath, parseFieldPath, valueAt } from "../../core/field-path.ts";
+import { nextLink } from "./link-header.ts";
 import type { HttpAnswer, HttpQuestion } from "./http-exchange.ts";
 
 export interface Paging {
@@ -46,9 +47,13 @@ export function cursorOf(
   { headers }: Pick<HttpAnswer, "headers">,
   page: unknown,
 ): unknown {
-  const found = cursor.kind === "header" ? headers[cursor.name] : valueAt(page, cursor.path);
+  const found = cursor.kind === "header" ? headerCursor(headers, cursor.name) : valueAt(page, cursor.path);
   const value: unknown = Array.isArray(found) && cursor.kind === "header" ? found[0] : found;
   return value === null || value === "" || value === false || isEmptyList(value) ? undefined : value;
+}
+
+function headerCursor(headers: HttpAnswer["headers"], name: string): unknown {
+  return name === "link" ? nextLink(headers[name]) : headers[name];
 }
 
 function isEmptyList(value: unknown): boolean {
