@@ -9,10 +9,10 @@ import type { Run, RunChange, Store, StoredRow } from "../core/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Feed, startFeed, storedRowKey } from "./feed.ts";
 import { PAGE_ROWS, rowPages } from "./row-pages.ts";
-import type { Publisher } from "./publish.ts";
-import { makePublishStep } from "./publish-step.ts";
-import type { Verifier } from "./verify.ts";
-import { makeRounds, rowsToSend } from "./verify-rounds.ts";
+import type { Publisher } from "./publish/publish.ts";
+import { makePublishStep } from "./publish/step.ts";
+import type { Verifier } from "./verify/verify.ts";
+import { makeRounds, rowsToSend } from "./verify/rounds.ts";
 
 export interface FinisherOptions {
   store: Pick<

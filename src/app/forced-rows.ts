@@ -2,7 +2,7 @@
  * `import --force`: rows that earlier runs added leave the ledger, by a person's choice, so that they are sent once more
  * as if they were new. Each is noted, and counted in its group's `resent`: verification then holds rows in doubt.
  *
- * The group's gate stays open meanwhile. It is closed for unknown entries (verify-resend.ts), because a request of
+ * The group's gate stays open meanwhile. It is closed for unknown entries (verify/resend.ts), because a request of
  * theirs may still be applied, and because a verdict that was read before would take them back. An added entry has no
  * request under way, its end moves the group's version, by which earlier readings are refused, and the row's own claim
  * decides once more whether it may be sent.

@@ -9,10 +9,10 @@ import { startFeed } from "./feed.ts";
 import { makeFinisher, type FinisherOptions } from "./finisher.ts";
 import { isForced, produceForced } from "./forced-rows.ts";
 import type { Presence } from "./presence.ts";
-import type { Publisher } from "./publish.ts";
+import type { Publisher } from "./publish/publish.ts";
 import { type HeldRows, produce } from "./producer.ts";
 import { parseRunOptions } from "./run-options.ts";
-import type { Verifier } from "./verify.ts";
+import type { Verifier } from "./verify/verify.ts";
 
 /** This process's work on one run. */
 export interface RunWorker {

@@ -7,7 +7,7 @@ import { storedRowKey } from "./feed.ts";
 import type { GroupLocks } from "./group-locks.ts";
 import type { RerunSelection } from "./reading-options.ts";
 import { rowPages } from "./row-pages.ts";
-import { forgetUnknown, msUntilOver } from "./verify-resend.ts";
+import { forgetUnknown, msUntilOver } from "./verify/resend.ts";
 
 export interface RerunParts {
   store: Store;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { SourceFacts } from "../core/source.ts";
 import { TraceloadError } from "../core/errors.ts";
-import { PUBLISH_WHEN } from "./publish-policy.ts";
+import { PUBLISH_WHEN } from "./publish/policy.ts";
 import { readingOptions, rerunSelection } from "./reading-options.ts";
 
 /** What becomes of rows whose outcome is not known, when all others have theirs. */

@@ -5,9 +5,9 @@ import type { Run, Store } from "../core/store.ts";
 import type { Queues, QueueWorker } from "../core/queue.ts";
 import { makeFinisher, type Finisher } from "./finisher.ts";
 import type { RunWorker } from "./import-run.ts";
-import type { Publisher } from "./publish.ts";
+import type { Publisher } from "./publish/publish.ts";
 import { parseRunOptions } from "./run-options.ts";
-import type { Verifier } from "./verify.ts";
+import type { Verifier } from "./verify/verify.ts";
 
 export interface ServeParts {
   store: Store;

@@ -4,7 +4,7 @@ import { stdin } from "node:process";
 import type { Environment, LoadedSettings } from "../../config/load.ts";
 import type { SettingName } from "../../config/settings.ts";
 import { heldByContent, heldByNumber, heldByOwnNumber } from "../app/held-rows.ts";
-import type { PublishWhen } from "../app/publish-policy.ts";
+import type { PublishWhen } from "../app/publish/policy.ts";
 import type { HeldRows } from "../app/producer.ts";
 import { factsDifference, reopenSources } from "../app/reopen.ts";
 import { type OnDraftChange, type OnUnknown, parseRunOptions, type RunOptions } from "../app/run-options.ts";

@@ -35,10 +35,10 @@ export {
   type DecisionPlan,
   type FollowedRun,
   type RowsByEntry,
-} from "../app/ledger-decisions.ts";
-export { viewEntry, type EntryView } from "../app/ledger-entry.ts";
-export { exportLedger, type ExportedLedger } from "../app/ledger-export.ts";
-export { checkLedgerFile, takeLedgerOver, type LedgerFile } from "../app/ledger-import.ts";
+} from "../app/ledger/decisions.ts";
+export { viewEntry, type EntryView } from "../app/ledger/entry.ts";
+export { exportLedger, type ExportedLedger } from "../app/ledger/export.ts";
+export { checkLedgerFile, takeLedgerOver, type LedgerFile } from "../app/ledger/import.ts";
 export { thisPerson } from "../app/process-identity.ts";
-export { pruneGroup } from "../app/ledger-prune.ts";
+export { pruneGroup } from "../app/ledger/prune.ts";
 export { targetOrigin } from "./origin.ts";

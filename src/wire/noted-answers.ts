@@ -1,5 +1,5 @@
 /** The reads around drafts, and the pauses they ask for, told to the pace like the rows' own requests. */
-import type { Pacer } from "../app/pacer.ts";
+import type { Pacer } from "../app/pace/pacer.ts";
 import type { ApiAnswer } from "../core/api.ts";
 import type { Limiter } from "../core/store.ts";
 

@@ -1,7 +1,7 @@
 /** Puts together what tells people of a run's end: the policy, and the webhook with its secret from the environment. */
 import { readProxy, readWebhookSecret } from "../../config/credentials.ts";
 import type { Environment } from "../../config/load.ts";
-import { makeNotifier, type Notifier, type NotifierParts } from "../app/notify.ts";
+import { makeNotifier, type Notifier, type NotifierParts } from "../app/notices/notify.ts";
 import { systemClock } from "../core/clock.ts";
 import { TraceloadError } from "../core/errors.ts";
 import type { NoticeChannel, NotifyOn, RowAllowance } from "../core/notices.ts";

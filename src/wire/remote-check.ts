@@ -1,7 +1,7 @@
 /** The API as a dry run asks it: within the limit that all senders with the key share, where there is a store. */
 import { randomUUID } from "node:crypto";
-import { makeLocalSlots } from "../app/local-slots.ts";
-import { makeRateGate } from "../app/rate-gate.ts";
+import { makeLocalSlots } from "../app/pace/local-slots.ts";
+import { makeRateGate } from "../app/pace/rate-gate.ts";
 import { makeRemoteCheck, type RemoteCheck } from "../app/remote-check.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Store } from "../core/store.ts";

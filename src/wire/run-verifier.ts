@@ -1,13 +1,13 @@
 /** Puts together the asking about one run's rows at its end, and the publishing after it: at the run's rate, behind the group locks. */
 import type { GroupLocks } from "../app/group-locks.ts";
-import { type Pacer, startPacer } from "../app/pacer.ts";
+import { type Pacer, startPacer } from "../app/pace/pacer.ts";
 import type { Presence } from "../app/presence.ts";
-import { makePublisher, type Publisher } from "../app/publish.ts";
-import type { PublishPolicy } from "../app/publish-policy.ts";
-import { makeRateGate } from "../app/rate-gate.ts";
+import { makePublisher, type Publisher } from "../app/publish/publish.ts";
+import type { PublishPolicy } from "../app/publish/policy.ts";
+import { makeRateGate } from "../app/pace/rate-gate.ts";
 import { parseRunOptions, type RunOptions } from "../app/run-options.ts";
-import { makeVerifier, type Verifier } from "../app/verify.ts";
-import { type Ask, makeAsk } from "../app/verify-asking.ts";
+import { makeVerifier, type Verifier } from "../app/verify/verify.ts";
+import { type Ask, makeAsk } from "../app/verify/asking.ts";
 import type { Api, ApiAnswer } from "../core/api.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Run, Store } from "../core/store.ts";

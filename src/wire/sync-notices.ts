@@ -5,7 +5,7 @@ import { resolveAll } from "../../config/references.ts";
 import { readStoredSync } from "../../config/sync-file.ts";
 import type { ParsedSync } from "../../config/sync-schema.ts";
 import { errorLimit } from "../../config/units.ts";
-import type { NotifyRequest } from "../app/notify.ts";
+import type { NotifyRequest } from "../app/notices/notify.ts";
 import { isPending } from "../app/syncs/carry.ts";
 import type { EndedTick, TickNotices } from "../app/syncs/drive.ts";
 import { isOverrun } from "../app/syncs/settle.ts";

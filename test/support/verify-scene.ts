@@ -1,8 +1,8 @@
 /** Rows in doubt before a model of the server: what it holds, shows and counts is what the verifier is told. */
 import { makeGroupLocks } from "../../src/app/group-locks.ts";
 import type { OnUnknown } from "../../src/app/run-options.ts";
-import { makeVerifier, type Verifier } from "../../src/app/verify.ts";
-import { makeAsk } from "../../src/app/verify-asking.ts";
+import { makeVerifier, type Verifier } from "../../src/app/verify/verify.ts";
+import { makeAsk } from "../../src/app/verify/asking.ts";
 import type { StoredStatus } from "../../src/core/status.ts";
 import type { ClaimRequest, Group, LeaseId, Store, StoredRow, Verdict } from "../../src/core/store.ts";
 import { fakeClock, type FakeClock } from "./fake-clock.ts";

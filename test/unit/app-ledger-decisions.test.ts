@@ -7,9 +7,9 @@ import {
   followInRuns,
   keyed,
   type DecisionPlan,
-} from "../../src/app/ledger-decisions.ts";
-import { viewEntry } from "../../src/app/ledger-entry.ts";
-import { pruneGroup } from "../../src/app/ledger-prune.ts";
+} from "../../src/app/ledger/decisions.ts";
+import { viewEntry } from "../../src/app/ledger/entry.ts";
+import { pruneGroup } from "../../src/app/ledger/prune.ts";
 import type { StoredStatus } from "../../src/core/status.ts";
 import type { ClaimRequest } from "../../src/core/store.ts";
 import { fakeClock } from "../support/fake-clock.ts";

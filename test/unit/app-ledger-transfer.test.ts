@@ -1,7 +1,7 @@
 /** A ledger that travels: exported, checked whole, taken over, and what is wrong with a file said before anything is. */
 import { describe, expect, test } from "vitest";
-import { exportLedger } from "../../src/app/ledger-export.ts";
-import { checkLedgerFile, takeLedgerOver, type LedgerFile } from "../../src/app/ledger-import.ts";
+import { exportLedger } from "../../src/app/ledger/export.ts";
+import { checkLedgerFile, takeLedgerOver, type LedgerFile } from "../../src/app/ledger/import.ts";
 import type { Store } from "../../src/core/store.ts";
 import { fakeClock } from "../support/fake-clock.ts";
 import { createMemoryStore } from "../support/memory-store.ts";

@@ -1,7 +1,7 @@
 /** Notices: when one is due, what stays silent, and what becomes of one that cannot be delivered. */
 import { describe, expect, test } from "vitest";
-import { decideNotice, type NoticeSubject } from "../../src/app/notice-decision.ts";
-import { makeNotifier, type NotifyRequest } from "../../src/app/notify.ts";
+import { decideNotice, type NoticeSubject } from "../../src/app/notices/decision.ts";
+import { makeNotifier, type NotifyRequest } from "../../src/app/notices/notify.ts";
 import type { Notice, NoticeDelivery, NoticeStanding, NotifyPolicy } from "../../src/core/notices.ts";
 import { zeroCounts, type RunState, type StatusCounts } from "../../src/core/status.ts";
 import { fakeClock } from "../support/fake-clock.ts";

@@ -1,7 +1,7 @@
 /** The pacer: what it tells the store, when it sets a pace, and that two of them make one decision. */
 import { describe, expect, test } from "vitest";
-import { startPacer, type Pacer, type PacerOptions } from "../../src/app/pacer.ts";
-import { makeRateGate } from "../../src/app/rate-gate.ts";
+import { startPacer, type Pacer, type PacerOptions } from "../../src/app/pace/pacer.ts";
+import { makeRateGate } from "../../src/app/pace/rate-gate.ts";
 import { TraceloadError } from "../../src/core/errors.ts";
 import { fakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { createMemoryStore } from "../support/memory-store.ts";

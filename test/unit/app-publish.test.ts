@@ -2,10 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { makeFinisher } from "../../src/app/finisher.ts";
 import { makeGroupLocks } from "../../src/app/group-locks.ts";
-import { makePublisher } from "../../src/app/publish.ts";
-import { isAskedToPublish } from "../../src/app/publish-others.ts";
-import { type PublishPolicy, publishRefusal } from "../../src/app/publish-policy.ts";
-import { makeAsk } from "../../src/app/verify-asking.ts";
+import { makePublisher } from "../../src/app/publish/publish.ts";
+import { isAskedToPublish } from "../../src/app/publish/others.ts";
+import { type PublishPolicy, publishRefusal } from "../../src/app/publish/policy.ts";
+import { makeAsk } from "../../src/app/verify/asking.ts";
 import { zeroCounts } from "../../src/core/status.ts";
 import type { Verdict } from "../../src/core/store.ts";
 import { memoryQueues } from "../support/memory-queues.ts";

@@ -1,6 +1,6 @@
 /** The gate before the shared limit: even, patient, never ahead of what the store granted. */
 import { describe, expect, test } from "vitest";
-import { makeRateGate, type RateGate } from "../../src/app/rate-gate.ts";
+import { makeRateGate, type RateGate } from "../../src/app/pace/rate-gate.ts";
 import type { Limiter } from "../../src/core/store.ts";
 import { fakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { createMemoryStore } from "../support/memory-store.ts";

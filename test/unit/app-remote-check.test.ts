@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { makeLocalSlots } from "../../src/app/local-slots.ts";
+import { makeLocalSlots } from "../../src/app/pace/local-slots.ts";
 import { isInSample, makeRemoteCheck } from "../../src/app/remote-check.ts";
 import { newRow } from "../../src/app/producer.ts";
 import type { NewRow } from "../../src/core/store.ts";

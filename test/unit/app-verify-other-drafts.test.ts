@@ -1,6 +1,6 @@
 /** Rows in doubt that were claimed for another draft stay held, and say nothing false about those beside them. */
 import { describe, expect, test } from "vitest";
-import { judge } from "../../src/app/verify-judgement.ts";
+import { judge } from "../../src/app/verify/judgement.ts";
 import { UNKNOWN } from "../support/store-fixtures.ts";
 import { HOLD_MS, verifyScene } from "../support/verify-scene.ts";
 

@@ -1,6 +1,6 @@
 /** A ledger as text, to be taken to another store. */
-import type { Store } from "../core/store.ts";
-import { endLine, entryLine, groupLine, headerLine } from "./ledger-file.ts";
+import type { Store } from "../../core/store.ts";
+import { endLine, entryLine, groupLine, headerLine } from "./file.ts";
 
 const PAGE_ENTRIES = 1_000;
 

@@ -1,8 +1,8 @@
 /** Other runs in a group that is about to be published, and drafts whose publication traceload has asked for. */
-import { ACTIVE_STATES, apparentState } from "../core/status.ts";
-import type { Run, Store } from "../core/store.ts";
-import { runOptions } from "./run-options.ts";
-import { rowPages } from "./row-pages.ts";
+import { ACTIVE_STATES, apparentState } from "../../core/status.ts";
+import type { Run, Store } from "../../core/store.ts";
+import { runOptions } from "../run-options.ts";
+import { rowPages } from "../row-pages.ts";
 
 /** A run that may still add rows to the group: one that goes on and has rows of it, or reads what may be such. */
 export async function findOtherWriter(

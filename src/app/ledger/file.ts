@@ -3,9 +3,9 @@
  * that a file that was cut off is noticed.
  */
 import { z } from "zod";
-import { TraceloadError } from "../core/errors.ts";
-import type { GroupKey, RowKey } from "../core/row.ts";
-import type { Group, PortableEntry, Store, Token } from "../core/store.ts";
+import { TraceloadError } from "../../core/errors.ts";
+import type { GroupKey, RowKey } from "../../core/row.ts";
+import type { Group, PortableEntry, Store, Token } from "../../core/store.ts";
 
 /** Raised when a reader of the old version would misunderstand the new one. */
 export const LEDGER_FILE_VERSION = 1;

@@ -1,13 +1,7 @@
 /** A ledger that was exported elsewhere, taken over: checked whole before anything of it is written. */
-import { TraceloadError } from "../core/errors.ts";
-import type { PortableEntry, Store } from "../core/store.ts";
-import {
-  badLine,
-  MAX_LINE_CHARS,
-  parseLedgerLine,
-  type LedgerLine,
-  type PortableGroup,
-} from "./ledger-file.ts";
+import { TraceloadError } from "../../core/errors.ts";
+import type { PortableEntry, Store } from "../../core/store.ts";
+import { badLine, MAX_LINE_CHARS, parseLedgerLine, type LedgerLine, type PortableGroup } from "./file.ts";
 
 /** A file that can be read more than once. `name` stands in messages. */
 export interface LedgerFile {

@@ -1,7 +1,7 @@
 /** Questions to the server that end nobody's run: asked at the shared rate, a few times, and answered in any case. */
-import type { ApiAnswer } from "../core/api.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Store } from "../core/store.ts";
+import type { ApiAnswer } from "../../core/api.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Store } from "../../core/store.ts";
 
 export interface AskingOptions {
   store: Pick<Store, "pauseLimiter">;

@@ -1,9 +1,9 @@
 /** Publishing what a finished run added: the draft of each of its groups, where the run's policy and the verdict allow it. */
-import { groupKey } from "../core/row.ts";
-import type { Publication, Run, Store, Verdict } from "../core/store.ts";
-import { publishGroup, type PublishGroupParts } from "./publish-group.ts";
-import { type PublishPolicy, publishRefusal } from "./publish-policy.ts";
-import { rowPages } from "./row-pages.ts";
+import { groupKey } from "../../core/row.ts";
+import type { Publication, Run, Store, Verdict } from "../../core/store.ts";
+import { publishGroup, type PublishGroupParts } from "./group.ts";
+import { type PublishPolicy, publishRefusal } from "./policy.ts";
+import { rowPages } from "../row-pages.ts";
 
 export interface PublisherParts extends PublishGroupParts {
   store: PublishGroupParts["store"] & Pick<Store, "getRun" | "changeRun">;

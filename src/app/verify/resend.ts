@@ -5,14 +5,14 @@
  * Not before their earlier requests can be applied no more: a forgotten one that came late would be counted, and taken
  * for another row that is in doubt then.
  */
-import type { GroupKey, RowKey } from "../core/row.ts";
-import { groupKey } from "../core/row.ts";
-import type { Run, Store } from "../core/store.ts";
-import type { Clock } from "../core/clock.ts";
-import { RESENT_WARNING } from "../core/warnings.ts";
-import { storedRowKey } from "./feed.ts";
-import type { GroupLocks } from "./group-locks.ts";
-import { rowPages } from "./row-pages.ts";
+import type { GroupKey, RowKey } from "../../core/row.ts";
+import { groupKey } from "../../core/row.ts";
+import type { Run, Store } from "../../core/store.ts";
+import type { Clock } from "../../core/clock.ts";
+import { RESENT_WARNING } from "../../core/warnings.ts";
+import { storedRowKey } from "../feed.ts";
+import type { GroupLocks } from "../group-locks.ts";
+import { rowPages } from "../row-pages.ts";
 
 export interface ResendParts {
   store: Pick<

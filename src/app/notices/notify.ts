@@ -1,6 +1,6 @@
 /** Tells people of a run's end, if that is called for: one notice a change of state, delivered or tried again next time. */
-import type { Clock } from "../core/clock.ts";
-import type { ErrorCode } from "../core/errors.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { ErrorCode } from "../../core/errors.ts";
 import type {
   Notice,
   NoticeChannel,
@@ -9,10 +9,10 @@ import type {
   NoticeRun,
   NoticeStanding,
   NotifyPolicy,
-} from "../core/notices.ts";
-import { rowsRead } from "../core/status.ts";
-import type { Run, Store } from "../core/store.ts";
-import { decideNotice, type NoticeSubject } from "./notice-decision.ts";
+} from "../../core/notices.ts";
+import { rowsRead } from "../../core/status.ts";
+import type { Run, Store } from "../../core/store.ts";
+import { decideNotice, type NoticeSubject } from "./decision.ts";
 
 export interface NotifierParts {
   store: Pick<Store, "readRows">;

@@ -3,8 +3,8 @@
  * go at each. Reserving no further ahead keeps a stop quick, a pause cheap, and a killed process from taking many
  * slots with it.
  */
-import type { Clock } from "../core/clock.ts";
-import type { Limiter } from "../core/store.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Limiter } from "../../core/store.ts";
 
 export interface RateGateOptions {
   store: Pick<Limiter, "reserveSlots">;

@@ -2,17 +2,17 @@
  * What a run's unknown rows come to: each of its groups is asked about, unknown rows follow the ledger, and what was
  * found stands in the run. Also the last look at a run without unknown rows: does each draft hold what it should?
  */
-import type { Api } from "../core/api.ts";
-import type { Clock } from "../core/clock.ts";
-import { groupKey, type RowKey } from "../core/row.ts";
-import type { Run, Store, Verdict } from "../core/store.ts";
-import { storedRowKey } from "./feed.ts";
-import type { GroupLocks } from "./group-locks.ts";
-import type { OnUnknown } from "./run-options.ts";
-import type { Ask } from "./verify-asking.ts";
-import { verifyGroup, type GroupFinding, type VerifyGroupRequest } from "./verify-group.ts";
-import { resendUnknown } from "./verify-resend.ts";
-import { rowPages } from "./row-pages.ts";
+import type { Api } from "../../core/api.ts";
+import type { Clock } from "../../core/clock.ts";
+import { groupKey, type RowKey } from "../../core/row.ts";
+import type { Run, Store, Verdict } from "../../core/store.ts";
+import { storedRowKey } from "../feed.ts";
+import type { GroupLocks } from "../group-locks.ts";
+import type { OnUnknown } from "../run-options.ts";
+import type { Ask } from "./asking.ts";
+import { verifyGroup, type GroupFinding, type VerifyGroupRequest } from "./group.ts";
+import { resendUnknown } from "./resend.ts";
+import { rowPages } from "../row-pages.ts";
 
 export interface VerifierParts {
   store: Pick<

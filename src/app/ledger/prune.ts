@@ -1,6 +1,6 @@
 /** Forgets what was added to a dataset group whose dataset is gone. */
-import type { GroupKey } from "../core/row.ts";
-import type { Store } from "../core/store.ts";
+import type { GroupKey } from "../../core/row.ts";
+import type { Store } from "../../core/store.ts";
 
 const REMOVED_AT_ONCE = 1_000;
 

@@ -3,12 +3,12 @@
  * the draft equal its IDs, and no row of the version that the draft was made from does. Whether rows show their IDs at
  * all is found out on rows that are known to be there.
  */
-import type { Api, ApiAnswer, FoundRows } from "../core/api.ts";
-import { rowOfTexts, type Row, type RowKey } from "../core/row.ts";
-import type { Run, Store } from "../core/store.ts";
-import { storedRowKey } from "./feed.ts";
-import { rowPages } from "./row-pages.ts";
-import type { Ask } from "./verify-asking.ts";
+import type { Api, ApiAnswer, FoundRows } from "../../core/api.ts";
+import { rowOfTexts, type Row, type RowKey } from "../../core/row.ts";
+import type { Run, Store } from "../../core/store.ts";
+import { storedRowKey } from "../feed.ts";
+import { rowPages } from "../row-pages.ts";
+import type { Ask } from "./asking.ts";
 
 export interface SearchParts {
   store: Pick<Store, "listRuns" | "readRows" | "lookup">;

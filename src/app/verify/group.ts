@@ -3,11 +3,11 @@
  * is found is committed with the version of the group that it was read with, so that nothing which happened since is
  * judged by it. The rules are those of docs/protocol.md, "Verify".
  */
-import type { Run, Store, Verdict } from "../core/store.ts";
-import { type CountRequest, type Figures, type Look, lookAtCount, NOTHING_READ } from "./verify-count.ts";
-import { GroupReader, MAX_READINGS, type ReadingParts } from "./verify-reading.ts";
-import { DoubtfulRows, type RowsParts } from "./verify-rows.ts";
-import type { SearchedDraft } from "./verify-search.ts";
+import type { Run, Store, Verdict } from "../../core/store.ts";
+import { type CountRequest, type Figures, type Look, lookAtCount, NOTHING_READ } from "./count.ts";
+import { GroupReader, MAX_READINGS, type ReadingParts } from "./reading.ts";
+import { DoubtfulRows, type RowsParts } from "./rows.ts";
+import type { SearchedDraft } from "./search.ts";
 import {
   HELD,
   inconclusive,
@@ -18,7 +18,7 @@ import {
   UNTOLD,
   WAITING,
   WERE_BEFORE,
-} from "./verify-words.ts";
+} from "./words.ts";
 
 export interface VerifyGroupParts extends ReadingParts, RowsParts {
   store: ReadingParts["store"] & RowsParts["store"] & Pick<Store, "now">;

@@ -1,10 +1,10 @@
 /** `traceload publish`: publishing the drafts of a run that is finished, at a person's word. */
-import type { Clock } from "../core/clock.ts";
-import { TraceloadError } from "../core/errors.ts";
-import type { Run, Store } from "../core/store.ts";
-import { namedRun } from "./find-run.ts";
+import type { Clock } from "../../core/clock.ts";
+import { TraceloadError } from "../../core/errors.ts";
+import type { Run, Store } from "../../core/store.ts";
+import { namedRun } from "../find-run.ts";
 import type { Publisher } from "./publish.ts";
-import type { Verifier } from "./verify.ts";
+import type { Verifier } from "../verify/verify.ts";
 
 /** The run by its id, or `latest`. Throws `run_not_found`, or `run_state` unless it is finished. */
 export async function findPublishable(

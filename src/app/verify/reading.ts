@@ -1,11 +1,11 @@
 /** What a group's standing is read from: the store behind the closed gate, and the server's lists and counts. */
-import type { Api, ApiAnswer, DatasetVersion } from "../core/api.ts";
-import type { Clock } from "../core/clock.ts";
-import type { GroupKey } from "../core/row.ts";
-import type { Doubt, Group, Store } from "../core/store.ts";
-import type { GroupLocks } from "./group-locks.ts";
-import type { Ask } from "./verify-asking.ts";
-import { otherDraft } from "./verify-words.ts";
+import type { Api, ApiAnswer, DatasetVersion } from "../../core/api.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { GroupKey } from "../../core/row.ts";
+import type { Doubt, Group, Store } from "../../core/store.ts";
+import type { GroupLocks } from "../group-locks.ts";
+import type { Ask } from "./asking.ts";
+import { otherDraft } from "./words.ts";
 
 export interface ReadingParts {
   store: Pick<Store, "getGroup" | "readDoubt" | "sweep">;

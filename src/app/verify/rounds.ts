@@ -2,9 +2,9 @@
  * Verification as part of a run: asked beside the finisher's steps, and again after rows that were found absent have
  * been sent once more, for as long as that gets anywhere.
  */
-import type { Clock } from "../core/clock.ts";
-import { RUNNING_STATES } from "../core/status.ts";
-import type { Run, Store } from "../core/store.ts";
+import type { Clock } from "../../core/clock.ts";
+import { RUNNING_STATES } from "../../core/status.ts";
+import type { Run, Store } from "../../core/store.ts";
 import type { Verifier } from "./verify.ts";
 
 export interface Rounds {

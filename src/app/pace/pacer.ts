@@ -2,12 +2,12 @@
  * Tells the limiter what its requests were answered, and sets its pace by that. Counts are told in batches, one a
  * process every half second; every process decides, and the store takes the first of two decisions.
  */
-import type { Clock } from "../core/clock.ts";
-import { TraceloadError } from "../core/errors.ts";
-import { paceView, type PaceView } from "../core/pace.ts";
-import type { Limiter, PaceRecord } from "../core/store.ts";
-import { nextPace } from "./pace/policy.ts";
-import type { PaceSample } from "./pace/window.ts";
+import type { Clock } from "../../core/clock.ts";
+import { TraceloadError } from "../../core/errors.ts";
+import { paceView, type PaceView } from "../../core/pace.ts";
+import type { Limiter, PaceRecord } from "../../core/store.ts";
+import { nextPace } from "./policy.ts";
+import type { PaceSample } from "./window.ts";
 
 export interface PacerOptions {
   store: Pick<Limiter, "noteAnswers" | "setPace">;

@@ -1,11 +1,11 @@
 /** A person decides rows: whether they are in the draft. The ledger is told, and the results of all runs follow. */
-import { TraceloadError } from "../core/errors.ts";
-import { groupKey, rowKey, rowOfTexts, type GroupKey, type Row, type RowKey } from "../core/row.ts";
-import type { OpenedSources, SourceRow } from "../core/source.ts";
-import type { RunState } from "../core/status.ts";
-import type { EntryState, LedgerEntry, LedgerNote, SeenEntry, Store } from "../core/store.ts";
-import { apparentState } from "../core/status.ts";
-import { reconcileRun } from "./verify.ts";
+import { TraceloadError } from "../../core/errors.ts";
+import { groupKey, rowKey, rowOfTexts, type GroupKey, type Row, type RowKey } from "../../core/row.ts";
+import type { OpenedSources, SourceRow } from "../../core/source.ts";
+import type { RunState } from "../../core/status.ts";
+import type { EntryState, LedgerEntry, LedgerNote, SeenEntry, Store } from "../../core/store.ts";
+import { apparentState } from "../../core/status.ts";
+import { reconcileRun } from "../verify/verify.ts";
 
 export type Decision = LedgerNote["decision"];
 

@@ -1,6 +1,6 @@
 /** What the store knows of one row across all runs: its entry, its result in the run that sent it, people's notes. */
-import type { RowKey } from "../core/row.ts";
-import type { LedgerEntry, LedgerNote, Run, Store, StoredRow } from "../core/store.ts";
+import type { RowKey } from "../../core/row.ts";
+import type { LedgerEntry, LedgerNote, Run, Store, StoredRow } from "../../core/store.ts";
 
 export interface EntryView {
   key: RowKey;

@@ -1,6 +1,6 @@
 /** Whether a finished run's draft may be published. Pure: the run's policy, what became of its rows, the verdict. */
-import type { Run, Verdict } from "../core/store.ts";
-import { rows } from "./verify-words.ts";
+import type { Run, Verdict } from "../../core/store.ts";
+import { rows } from "../verify/words.ts";
 
 /** When the drafts of a run are published. */
 export const PUBLISH_WHEN = ["never", "if-clean", "always"] as const;

@@ -1,6 +1,6 @@
 /** Publishing as part of a run: begun once its rows are settled and verified, and looked after beside the finisher's steps. */
-import type { Clock } from "../core/clock.ts";
-import type { Run, Store } from "../core/store.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Run, Store } from "../../core/store.ts";
 import type { Publisher } from "./publish.ts";
 
 export interface PublishStep {

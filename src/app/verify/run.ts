@@ -1,9 +1,9 @@
 /** `traceload verify`: asking about the unknown rows of a run that is at rest. */
-import type { Clock } from "../core/clock.ts";
-import { TraceloadError } from "../core/errors.ts";
-import { ACTIVE_STATES, apparentState } from "../core/status.ts";
-import type { Run, Store } from "../core/store.ts";
-import { namedRun, runNotFound } from "./find-run.ts";
+import type { Clock } from "../../core/clock.ts";
+import { TraceloadError } from "../../core/errors.ts";
+import { ACTIVE_STATES, apparentState } from "../../core/status.ts";
+import type { Run, Store } from "../../core/store.ts";
+import { namedRun, runNotFound } from "../find-run.ts";
 import type { Verifier } from "./verify.ts";
 
 /**

@@ -2,10 +2,16 @@
  * Whether a run's end calls for a notice. Pure. What counts is what people were last told: a sync that fails every night
  * is told of once, and once when it is well again.
  */
-import type { NoticeKind, NoticeStanding, NoticeState, NotifyPolicy, RowAllowance } from "../core/notices.ts";
-import { rowsRead, type RunState, type StatusCounts } from "../core/status.ts";
-import type { Run } from "../core/store.ts";
-import { rows } from "./verify-words.ts";
+import type {
+  NoticeKind,
+  NoticeStanding,
+  NoticeState,
+  NotifyPolicy,
+  RowAllowance,
+} from "../../core/notices.ts";
+import { rowsRead, type RunState, type StatusCounts } from "../../core/status.ts";
+import type { Run } from "../../core/store.ts";
+import { rows } from "../verify/words.ts";
 
 /** How a tick ended, as far as notices go. */
 export type NoticeSubject =

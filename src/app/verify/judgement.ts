@@ -1,4 +1,4 @@
-/** What a draft's count says about a group's rows in doubt. Pure: the reading that it judges is verify-group.ts's. */
+/** What a draft's count says about a group's rows in doubt. Pure: the reading that it judges is group.ts's. */
 
 export interface Reading {
   /** Rows in the draft before traceload's first. */

@@ -1,7 +1,7 @@
 /** What verdicts say to people. */
-import type { DatasetVersion } from "../core/api.ts";
-import type { Verdict } from "../core/store.ts";
-import { draftOf } from "./drafts.ts";
+import type { DatasetVersion } from "../../core/api.ts";
+import type { Verdict } from "../../core/store.ts";
+import { draftOf } from "../drafts.ts";
 
 export type Said = Pick<Verdict, "kind" | "reason">;
 

@@ -4,13 +4,13 @@
  * about to write to it. That it is about to be sent is written down before. What it came to is what the listing says: a
  * lost answer is looked up, and not asked for again.
  */
-import type { Api, ApiAnswer, DatasetVersion } from "../core/api.ts";
-import type { Clock } from "../core/clock.ts";
-import type { GroupKey } from "../core/row.ts";
-import type { Publication, Run, Store } from "../core/store.ts";
-import type { GroupLocks } from "./group-locks.ts";
-import { findOtherWriter } from "./publish-others.ts";
-import type { Ask } from "./verify-asking.ts";
+import type { Api, ApiAnswer, DatasetVersion } from "../../core/api.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { GroupKey } from "../../core/row.ts";
+import type { Publication, Run, Store } from "../../core/store.ts";
+import type { GroupLocks } from "../group-locks.ts";
+import { findOtherWriter } from "./others.ts";
+import type { Ask } from "../verify/asking.ts";
 
 export interface PublishGroupParts {
   store: Pick<Store, "getGroup" | "sweep" | "now" | "listRuns" | "readRows">;

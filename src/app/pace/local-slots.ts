@@ -1,6 +1,6 @@
 /** A limiter for one process that has no store: evenly spaced slots, as the shared one gives. */
-import type { Clock } from "../core/clock.ts";
-import type { Limiter } from "../core/store.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Limiter } from "../../core/store.ts";
 
 export function makeLocalSlots(clock: Clock): Pick<Limiter, "reserveSlots" | "pauseLimiter"> {
   let nextAt = Number.NEGATIVE_INFINITY;

@@ -1,7 +1,7 @@
-/** Settles single rows of a group by what the draft shows of them. How they are looked for is verify-search.ts's. */
-import type { GroupKey, RowKey } from "../core/row.ts";
-import type { Run, Store } from "../core/store.ts";
-import { msUntilQuiet, type GroupReader } from "./verify-reading.ts";
+/** Settles single rows of a group by what the draft shows of them. How they are looked for is search.ts's. */
+import type { GroupKey, RowKey } from "../../core/row.ts";
+import type { Run, Store } from "../../core/store.ts";
+import { msUntilQuiet, type GroupReader } from "./reading.ts";
 import {
   type DoubtfulRow,
   kindOf,
@@ -10,7 +10,7 @@ import {
   rowsInDoubt,
   type SearchedDraft,
   type SearchParts,
-} from "./verify-search.ts";
+} from "./search.ts";
 
 export interface RowsParts extends SearchParts {
   store: SearchParts["store"] & Pick<Store, "commitVerdict">;

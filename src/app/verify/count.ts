@@ -2,13 +2,13 @@
  * What a draft's count says about one dataset group, read once behind the closed gate, and committed with the version
  * of the group that it was read with where it settles something.
  */
-import type { GroupKey } from "../core/row.ts";
-import type { Store, Verdict } from "../core/store.ts";
-import { lastPublished } from "./drafts.ts";
-import { judge, type Judgement } from "./verify-judgement.ts";
-import { type GroupReader, msUntilQuiet } from "./verify-reading.ts";
-import type { DoubtfulRows } from "./verify-rows.ts";
-import type { DoubtfulRow, SearchedDraft } from "./verify-search.ts";
+import type { GroupKey } from "../../core/row.ts";
+import type { Store, Verdict } from "../../core/store.ts";
+import { lastPublished } from "../drafts.ts";
+import { judge, type Judgement } from "./judgement.ts";
+import { type GroupReader, msUntilQuiet } from "./reading.ts";
+import type { DoubtfulRows } from "./rows.ts";
+import type { DoubtfulRow, SearchedDraft } from "./search.ts";
 import {
   HELD,
   inconclusive,
@@ -19,7 +19,7 @@ import {
   SENT_OFTEN,
   unaccounted,
   UNCOUNTED,
-} from "./verify-words.ts";
+} from "./words.ts";
 
 export interface CountParts {
   store: Pick<Store, "commitVerdict">;
