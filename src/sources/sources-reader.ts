@@ -180,7 +180,7 @@ export class SourcesReader {
       unit: isDistinct ? (this.#options.unit === "span" ? "span" : "trace") : "line",
       distinct: places === undefined ? undefined : distinct,
       repeated: places === undefined ? undefined : places.to - places.from - count("firstOfSpan"),
-      ...notes.seen(name),
+      ...notes.seen(saidName(name)),
     };
   }
 

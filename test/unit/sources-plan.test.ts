@@ -178,6 +178,15 @@ describe("standard input", () => {
     expect(environment.reads()).toBe(reads);
   });
 
+  test("is called so in warnings", async () => {
+    const page = JSON.stringify({ data: [{ trace_id: "t1" }], has_more: true });
+    const [plan] = await (await open(["-"], {}, kept(page))).plan(SIGNAL);
+    expect(plan).toMatchObject({
+      name: "-",
+      warnings: ["standard input: it is one page of several, as has_more says; it holds 1 record"],
+    });
+  });
+
   test("with spans and no copy is refused", async () => {
     const stdin = Readable.from([Buffer.from(jaeger("a1/s1"))], { objectMode: false });
     await expect((await open(["-"], {}, { stdin })).plan(SIGNAL)).rejects.toMatchObject({
