@@ -151,7 +151,6 @@ class RowSender {
   /** What the last attempt came to, once it came to something. */
   verdict: JobVerdict | undefined;
   #attempts = 0;
-  #sent = 0;
   #refusals = 0;
   #restMs = 0;
 
@@ -212,9 +211,8 @@ class RowSender {
       timeoutMs: settings.timeoutMs,
       signal: this.#signal,
     });
-    if (answer.phase !== "before-header") this.#sent += 1;
     const facts: AttemptFacts = {
-      attempts: this.#sent,
+      attempts: answer.phase === "before-header" ? 0 : 1,
       httpStatus: answer.phase === "answered" ? answer.status : undefined,
       durationMs: Math.max(0, Math.round(clock.monotonicMs() - sentAt)),
     };

@@ -239,7 +239,7 @@ export type ClaimAnswer =
   | { kind: "unknown" };
 
 export interface AttemptFacts {
-  /** Requests that left for this row in this run, this one included. */
+  /** Requests that left under this claim: they come on top of those that left for this row in this run before. */
   attempts: number;
   httpStatus: number | undefined;
   durationMs: number;

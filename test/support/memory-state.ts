@@ -168,7 +168,7 @@ export type Result = Pick<StoredRow, "status"> &
     >
   >;
 
-/** Replaces the row's result; only the number of attempts outlives it. A row that is not stored stays so. */
+/** Replaces the row's result; only the number of attempts outlives it, and adds up. A row that is not stored stays so. */
 export function setResult(state: MemoryState, run: MemoryRun | undefined, row: number, result: Result): void {
   const stored = run?.rows.get(row);
   if (run === undefined || stored === undefined) return;
@@ -182,6 +182,7 @@ export function setResult(state: MemoryState, run: MemoryRun | undefined, row: n
     durationMs: undefined,
     finishedAt: result.status === "queued" ? undefined : state.now(),
     ...result,
+    attempts: stored.attempts + (result.attempts ?? 0),
   });
 }
 

@@ -383,7 +383,11 @@ describe("what an answer makes of the row", () => {
       expect(await scene.result()).toMatchObject({ status: "queued" });
       await scene.clock.advance(60_000);
       expect(await scene.process()).toEqual(DONE);
-      expect(await scene.result()).toMatchObject({ status: "rejected", errorCode: "trace_not_found" });
+      expect(await scene.result()).toMatchObject({
+        status: "rejected",
+        errorCode: "trace_not_found",
+        attempts: 2,
+      });
     },
   );
 });

@@ -43,7 +43,7 @@ create function ${schema}.shard() returns smallint language sql stable as $$
   select (pg_backend_pid() & 15)::smallint
 $$;
 
--- Replaces a row's result and answers its old status; null when the row is not stored. Attempts outlive results.
+-- Replaces a row's result and answers its old status; null when the row is not stored. Attempts outlive results, and add up.
 create function ${schema}.set_result(
   p_run integer, p_row integer, p_status smallint, p_draft bigint, p_mode "char", p_attempts integer,
   p_http smallint, p_duration integer, p_code text, p_error text, p_now bigint
@@ -56,7 +56,7 @@ begin
     return null;
   end if;
   update ${schema}.result set
-    status = p_status, draft = p_draft, mode = p_mode, attempts = coalesce(p_attempts, attempts),
+    status = p_status, draft = p_draft, mode = p_mode, attempts = attempts + coalesce(p_attempts, 0),
     http_status = p_http, duration_ms = p_duration, error_code = p_code, error = p_error,
     finished_at = case when p_status = ${STATUS_CODES.queued} then null else p_now end
   where run_seq = p_run and row = p_row;

@@ -7,6 +7,7 @@
  */
 import { RUNNING_STATES, STORED_STATUSES } from "../../../../core/status.ts";
 import { BLOCK_ROWS, CHUNK_ROWS, RESULT_BYTES } from "../../layout.ts";
+import { MAX_ATTEMPTS } from "../../records.ts";
 
 const WINDOW_ROWS = 100;
 export const WINDOW_BYTES = WINDOW_ROWS * RESULT_BYTES;
@@ -77,7 +78,7 @@ end
 local function textPlace(run, row)
   return run.key .. ':t:' .. floor((row - 1) / ${BLOCK_ROWS}), (row - 1) % ${BLOCK_ROWS}
 end
--- facts: attempts, HTTP status and duration of an attempt, 7 bytes. With false the row keeps its attempts, and a row
+-- facts: attempts, HTTP status and duration of an attempt, 7 bytes; its attempts are added to the row's. With false a row
 -- that has the status already keeps all it has. draft: 6 bytes. mode: 0 none, 1 trace, 2 span. text: '' none, else
 -- code and message with a zero byte between.
 local function setResult(run, row, status, facts, draft, mode, text)
@@ -94,8 +95,10 @@ local function setResult(run, row, status, facts, draft, mode, text)
     local key, field = textPlace(run, row)
     redis.call('HDEL', key, field)
   end
-  writeIn(window, place, char(status + mode * 16 + (text ~= '' and 64 or 0)) ..
-    (facts or sub(result, 2, 3) .. '\\0\\0\\0\\0\\0') .. draft .. (status == QUEUED and noBytes or nowBytes))
+  local attempts = struct.unpack('<I2', result, 2)
+  if facts then attempts = math.min(${MAX_ATTEMPTS}, attempts + (struct.unpack('<I2', facts))) end
+  writeIn(window, place, char(status + mode * 16 + (text ~= '' and 64 or 0)) .. struct.pack('<I2', attempts) ..
+    (facts and sub(facts, 3) or '\\0\\0\\0\\0\\0') .. draft .. (status == QUEUED and noBytes or nowBytes))
 end
 
 local function flushRuns()
