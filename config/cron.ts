@@ -1,5 +1,6 @@
 /** Whether a schedule can be kept: its cron pattern, its time zone, and how close its ticks are. */
 import { CronExpressionParser } from "cron-parser";
+import { counted } from "../src/core/counted.ts";
 
 /** Ticks looked at to tell how close they are. */
 const SAMPLE = 50;
@@ -9,7 +10,7 @@ export function cronProblem(cron: string): string | undefined {
   const fields = cron.trim().split(/\s+/).length;
   // The parser takes fewer, and fills them in.
   if (!cron.trim().startsWith("@") && (fields < 5 || fields > 6)) {
-    return `has ${fields} ${fields === 1 ? "field" : "fields"}: write minute, hour, day, month, weekday, as in "0 2 * * *"`;
+    return `has ${counted(fields, "field")}: write minute, hour, day, month, weekday, as in "0 2 * * *"`;
   }
   try {
     CronExpressionParser.parse(cron, { currentDate: new Date(0), tz: "UTC" }).next();

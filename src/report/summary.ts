@@ -6,6 +6,7 @@ import { draftsOf, type SummaryDraft, unpublishedText } from "./draft-verdicts.t
 import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
 import { isMissed, type SummaryPlan } from "./plan.ts";
 import type { ErrorGroup, ReportTally } from "./tally.ts";
+import { counted } from "../core/counted.ts";
 
 export interface SummaryCounts extends ResultCounts {
   /** Only in the summary of a dry run. */
@@ -136,7 +137,7 @@ function errorsOf(run: SummarizedRun, tally: ReportTally): ErrorGroup[] {
 function warningsOf(run: SummarizedRun, tally: ReportTally): string[] {
   const warnings = [...run.warnings];
   for (const { code, count, example } of tally.rowWarnings) {
-    warnings.push(`${code}: ${count} added ${count === 1 ? "row" : "rows"}, such as ${example}`);
+    warnings.push(`${code}: ${counted(count, "added row")}, such as ${example}`);
   }
   if (isRunning(run.state)) {
     warnings.push(`the run is still ${run.state}: rows without a result stand as unprocessed`);

@@ -12,6 +12,7 @@ import { excerpt, type JsonObject, type RecordFormat, type RowProblem, type Sour
 import { RecordChoice, type RowReading } from "./record-choice.ts";
 import { groupProblem, idProblem, isMissing, isNoParent, problem } from "./row-problems.ts";
 import { identityIsCertain, tableColumns, type TableColumns } from "./table-columns.ts";
+import { counted } from "../core/counted.ts";
 
 /** How many JSON records may lack a trace key before the source as a whole is refused. */
 const RECORDS_WITHOUT_KEY = 100;
@@ -188,7 +189,7 @@ export class RowMaker {
     this.#notes.records += 1;
     if (this.#options.rootOnly && isRoot === false) return;
     if (cells.length !== columns.width && !identityIsCertain(columns, cells)) {
-      const message = `the row has ${cells.length} ${cells.length === 1 ? "cell" : "cells"}, the first line has ${columns.width}: ${excerpt(cells.join(", "))}`;
+      const message = `the row has ${counted(cells.length, "cell")}, the first line has ${columns.width}: ${excerpt(cells.join(", "))}`;
       const identity = { trace: "", span: "", group: "", problem: problem("column_count", message) };
       rows.push(this.#row(line, identity));
       return;

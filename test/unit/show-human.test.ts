@@ -4,13 +4,13 @@ import { expect, test } from "vitest";
 import {
   formatAge,
   formatBytes,
-  formatCount,
   formatDuration,
   formatRate,
   formatRows,
   formatShare,
 } from "../../src/cli/show/human.ts";
 import { alignedColumns, displayWidth, fit, flow, wrap } from "../../src/cli/show/layout.ts";
+import { formatCount } from "../../src/core/counted.ts";
 
 test("counts are grouped by thousands", () => {
   expect([0, 999, 1_000, 1_234_567].map(formatCount)).toEqual(["0", "999", "1,000", "1,234,567"]);

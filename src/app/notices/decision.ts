@@ -11,7 +11,7 @@ import type {
 } from "../../core/notices.ts";
 import { rowsRead, type RunState, type StatusCounts } from "../../core/status.ts";
 import type { Run } from "../../core/store.ts";
-import { rows } from "../verify/words.ts";
+import { counted } from "../../core/counted.ts";
 
 /** How a tick ended, as far as notices go. */
 export type NoticeSubject =
@@ -118,13 +118,13 @@ function judgeRun(
   const read = rowsRead(counts);
   const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed - pending;
   const failures: string[] = [];
-  if (isMore(lost, read, policy.failed)) failures.push(`${rows(lost)} of ${read} did not make it`);
+  if (isMore(lost, read, policy.failed)) failures.push(`${counted(lost, "row")} of ${read} did not make it`);
   for (const { datasetGroupId, publication } of verdicts) {
     if (publication === undefined || publication.state === "published") continue;
     failures.push(`the draft of dataset group ${datasetGroupId} was not published (${publication.state})`);
   }
   const unknowns = isMore(counts.unknown, read, policy.unknown)
-    ? [`${rows(counts.unknown)} of ${read} ended unknown`]
+    ? [`${counted(counts.unknown, "row")} of ${read} ended unknown`]
     : [];
   if (failures.length > 0) return { now: "failing", reasons: [...failures, ...unknowns] };
   if (unknowns.length > 0) return { now: "unknown", reasons: unknowns };
@@ -132,7 +132,7 @@ function judgeRun(
   if (previous.state !== "good" && isMore(carried, read, policy.failed)) {
     return {
       now: previous.state,
-      reasons: [`${good}; of earlier runs ${rows(carried)} are to be tried again`],
+      reasons: [`${good}; of earlier runs ${counted(carried, "row")} are to be tried again`],
     };
   }
   return { now: "good", reasons: [good] };
@@ -148,5 +148,5 @@ function isMore(count: number, read: number, allowed: RowAllowance): boolean {
 }
 
 function wellDone({ added, duplicate }: StatusCounts, read: number): string {
-  return `${added} of ${rows(read)} added${duplicate === 0 ? "" : `, ${duplicate} were there before`}`;
+  return `${added} of ${counted(read, "row")} added${duplicate === 0 ? "" : `, ${duplicate} were there before`}`;
 }

@@ -1,6 +1,6 @@
 /** Whether a finished run's draft may be published. Pure: the run's policy, what became of its rows, the verdict. */
 import type { Run, Verdict } from "../../core/store.ts";
-import { rows } from "../verify/words.ts";
+import { counted } from "../../core/counted.ts";
 
 /** When the drafts of a run are published. */
 export const PUBLISH_WHEN = ["never", "if-clean", "always"] as const;
@@ -28,8 +28,9 @@ export function publishRefusal(
   if (verdict.kind === "other-writer") return verdict.reason ?? "another writer was seen";
   if (when === "always") return undefined;
   const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
-  if (counts.unknown > 0) return `${rows(counts.unknown)} of the run ${isOrAre(counts.unknown)} unknown`;
-  if (lost > 0) return `${rows(lost)} of the run did not make it`;
+  if (counts.unknown > 0)
+    return `${counted(counts.unknown, "row")} of the run ${isOrAre(counts.unknown)} unknown`;
+  if (lost > 0) return `${counted(lost, "row")} of the run did not make it`;
   return verdict.kind === "verified" ? undefined : `it is not verified: ${verdict.reason ?? verdict.kind}`;
 }
 

@@ -14,12 +14,12 @@ import {
   inconclusive,
   notChecked,
   otherDraft,
-  rows,
   type Said,
   SENT_OFTEN,
   unaccounted,
   UNCOUNTED,
 } from "./words.ts";
+import { counted } from "../../core/counted.ts";
 
 export interface CountParts {
   store: Pick<Store, "commitVerdict">;
@@ -99,9 +99,9 @@ export async function lookAtCount(
     // Of a row that was sent once more by choice, an earlier copy may be found.
     return group.resent > 0 ? over(uncounted) : { ...over(uncounted), draft };
   }
-  const counted = await reader.count(standing);
-  if (!counted.ok) return over(inconclusive(counted.message));
-  const figures = { ...known, total: counted.value };
+  const total = await reader.count(standing);
+  if (!total.ok) return over(inconclusive(total.message));
+  const figures = { ...known, total: total.value };
   if (doubt.unknown > 0) {
     const again = await reader.versions();
     if (!again.ok)
@@ -110,11 +110,11 @@ export async function lookAtCount(
     if (since !== undefined) return over(inconclusive(since), figures);
   }
 
-  const surplus = counted.value - group.baseline - group.added;
+  const surplus = total.value - group.baseline - group.added;
   if (group.resent > 0) {
     return over(
       notChecked(
-        `${rows(group.resent)} were sent once more by choice: the count cannot tell how often they landed`,
+        `${counted(group.resent, "row")} were sent once more by choice: the count cannot tell how often they landed`,
       ),
       figures,
     );
@@ -122,7 +122,7 @@ export async function lookAtCount(
   const { unknown, elsewhere } = doubt;
   const { baseline, added } = group;
   const quietInMs = unknown === 0 ? 0 : msUntilQuiet(doubt);
-  const counts = { baseline, added, unknown, elsewhere, total: counted.value };
+  const counts = { baseline, added, unknown, elsewhere, total: total.value };
   const judgement = judge({ ...counts, quiet: quietInMs === 0 });
   const commit = async (kind: "landed" | "absent"): Promise<Look> => {
     const { version } = doubt;

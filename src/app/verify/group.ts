@@ -12,13 +12,13 @@ import {
   HELD,
   inconclusive,
   NOT_SHOWN,
-  rows,
   type Said,
   strangers,
   UNTOLD,
   WAITING,
   WERE_BEFORE,
 } from "./words.ts";
+import { counted } from "../../core/counted.ts";
 
 export interface VerifyGroupParts extends ReadingParts, RowsParts {
   store: ReadingParts["store"] & RowsParts["store"] & Pick<Store, "now">;
@@ -158,7 +158,7 @@ class GroupVerification {
         askAgainInMs,
       );
     }
-    const some = `${surplus} of ${rows(figures.unknown)} in doubt are there, and the count cannot say which`;
+    const some = `${surplus} of ${counted(figures.unknown, "row")} in doubt are there, and the count cannot say which`;
     const kind = this.#request.mode === "look" ? "not-checked" : "inconclusive";
     return this.#finding({ kind, reason: `${some}; ${why}` }, figures, askAgainInMs);
   }

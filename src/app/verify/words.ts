@@ -2,6 +2,7 @@
 import type { DatasetVersion } from "../../core/api.ts";
 import type { Verdict } from "../../core/store.ts";
 import { draftOf } from "../drafts.ts";
+import { counted } from "../../core/counted.ts";
 
 export type Said = Pick<Verdict, "kind" | "reason">;
 
@@ -37,16 +38,12 @@ export function unaccounted(surplus: number, elsewhere: number): Said {
   const isTheirs = surplus >= 0 && surplus <= elsewhere;
   if (elsewhere === 0 && surplus === 0) return { kind: "verified", reason: undefined };
   if (!isTheirs) return { kind: "other-writer", reason: strangers(surplus) };
-  const were = `${rows(elsewhere)} in doubt were sent while another draft was the group's, or before it was known`;
+  const were = `${counted(elsewhere, "row")} in doubt were sent while another draft was the group's, or before it was known`;
   return inconclusive(surplus === 0 ? were : `${were}; ${strangers(surplus)}`);
 }
 
 export function strangers(surplus: number): string {
   return surplus > 0
-    ? `the draft holds ${rows(surplus)} more than traceload added: another writer, or a request that arrived late`
-    : `the draft holds ${rows(-surplus)} fewer than traceload added: somebody removed them`;
-}
-
-export function rows(count: number): string {
-  return `${count} ${count === 1 ? "row" : "rows"}`;
+    ? `the draft holds ${counted(surplus, "row")} more than traceload added: another writer, or a request that arrived late`
+    : `the draft holds ${counted(-surplus, "row")} fewer than traceload added: somebody removed them`;
 }

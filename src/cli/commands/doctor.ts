@@ -10,6 +10,7 @@ import type { Command } from "../command.ts";
 import type { Session } from "../session.ts";
 import { visible } from "../show/escape.ts";
 import { resultText, troubleLines } from "../show/syncs-text.ts";
+import { counted } from "../../core/counted.ts";
 
 interface Finding {
   check: string;
@@ -101,7 +102,7 @@ async function checkSyncs(store: Store): Promise<Finding[]> {
     return messages.map((message) => ({ check: "syncs", verdict: "warning", message, next }));
   });
   if (found.length > 0 || syncs.length === 0) return found;
-  const message = `${syncs.length} ${syncs.length === 1 ? "sync" : "syncs"}, none failing`;
+  const message = `${counted(syncs.length, "sync")}, none failing`;
   return [{ check: "syncs", verdict: "ok", message, next: undefined }];
 }
 

@@ -5,8 +5,8 @@ import { checkLedgerFile, openLedgerStore, takeLedgerOver } from "../../wire/led
 import type { Command } from "../command.ts";
 import { openLedgerFile } from "../ledger-files.ts";
 import { visible } from "../show/escape.ts";
-import { formatCount } from "../show/human.ts";
 import { formatEntries, formatGroups } from "../show/ledger-text.ts";
+import { formatCount } from "../../core/counted.ts";
 
 export const ledgerImportCommand: Command = {
   positional: { name: "file", describe: "what `ledger export` wrote; - for standard input", many: false },

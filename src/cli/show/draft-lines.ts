@@ -1,8 +1,9 @@
 /** The drafts of a run on screen: what went in, and what asking the server came to. */
 import type { SummaryDraft } from "../../report/draft-verdicts.ts";
 import { visible } from "./escape.ts";
-import { formatCount, formatRows } from "./human.ts";
+import { formatRows } from "./human.ts";
 import type { Colors } from "./status-style.ts";
+import { formatCount } from "../../core/counted.ts";
 
 /** Two lines a draft: the rows, and the verdict with its figures; a third where it is a version now. */
 export function draftTexts(draft: SummaryDraft, colors: Colors): string[] {

@@ -1,13 +1,9 @@
 /** Numbers as people read them: counts, rates, durations, sizes, shares. The same in every locale. */
-
-/** `1,234,567` */
-export function formatCount(value: number): string {
-  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
-}
+import { counted, formatCount } from "../../core/counted.ts";
 
 /** `1 row`, `1,234 rows`. */
 export function formatRows(rows: number): string {
-  return `${formatCount(rows)} ${rows === 1 ? "row" : "rows"}`;
+  return counted(rows, "row");
 }
 
 /** `0.5/s`, `19.8/s`, `20/s`, `1,480/s`. */

@@ -4,9 +4,10 @@ import { apparentState } from "../../core/status.ts";
 import type { LedgerEntry } from "../../core/store.ts";
 import type { DecidedRows, Decision, EntryView, FollowedRun } from "../../wire/ledger.ts";
 import { visible } from "./escape.ts";
-import { formatAge, formatCount, formatDuration, formatRows } from "./human.ts";
+import { formatAge, formatDuration, formatRows } from "./human.ts";
 import { alignedColumns } from "./layout.ts";
 import { colorsFor, paintState, type Colors } from "./status-style.ts";
+import { counted, formatCount } from "../../core/counted.ts";
 
 export interface EntryLook {
   /** The row, where it was named. */
@@ -35,7 +36,7 @@ export function renderEntry(view: EntryView, look: EntryLook): string {
   if (run !== undefined && result !== undefined) {
     const place = `${run.sources[result.source] ?? "source"}:${result.line}`;
     const why = [result.errorCode, result.error].filter((part) => part !== undefined).join(": ");
-    const attempts = `${result.attempts} ${result.attempts === 1 ? "request" : "requests"}`;
+    const attempts = counted(result.attempts, "request");
     facts.push(["result", visible(`${result.status}, ${place}, ${attempts}${why === "" ? "" : `: ${why}`}`)]);
   }
   facts.push(["key", key]);
@@ -84,11 +85,11 @@ export function renderDecided(
 }
 
 export function formatEntries(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? "entry" : "entries"}`;
+  return counted(count, "entry", "entries");
 }
 
 export function formatGroups(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? "group" : "groups"}`;
+  return counted(count, "group");
 }
 
 function rowText(row: Row | undefined, result: EntryView["result"]): string {

@@ -1,10 +1,11 @@
 /** The plan of a dry run on the screen: what each source is, what becomes of its rows, and what the API says of them. */
 import type { PlannedRemote, PlannedSource, SummaryPlan } from "../../report/plan.ts";
 import { visible } from "./escape.ts";
-import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
+import { formatDuration, formatRate, formatRows } from "./human.ts";
 import { fit, flow, type Part } from "./layout.ts";
 import { passedText, unitParts } from "./plan-text.ts";
 import type { Colors } from "./status-style.ts";
+import { counted, formatCount } from "../../core/counted.ts";
 
 const MOST_SOURCES = 8;
 const MOST_CONDITIONS = 5;
@@ -72,10 +73,6 @@ function idParts({ columns, unit }: PlannedSource): string[] {
 
 function some(count: number, what: string): string[] {
   return count === 0 ? [] : [`${formatCount(count)} ${what}`];
-}
-
-function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 export function remoteLines({ remote }: SummaryPlan, columns: number, colors: Colors): string[] {

@@ -1,6 +1,7 @@
 /** What is said of the sources before anything is sent: what they are, what becomes a row, and how that is changed. */
 import type { SourcePlan } from "../../core/source.ts";
-import { formatCount, formatRows } from "./human.ts";
+import { formatRows } from "./human.ts";
+import { counted, formatCount } from "../../core/counted.ts";
 
 /** A line for each source that was counted, but for lists that name no spans. */
 export function planLines(plans: readonly SourcePlan[]): string[] {
@@ -37,10 +38,6 @@ export function unitParts(
   if (unit === "line")
     return [both, `one row for each record${spans === 0 && rows === traces ? "" : ` ${perTrace}`}`];
   return [both, `one row for each trace${spans === 0 ? "" : ` (--unit span: ${formatRows(spans)})`}`];
-}
-
-function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 type Counts = NonNullable<SourcePlan["distinct"]>;

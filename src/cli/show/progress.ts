@@ -3,12 +3,13 @@ import { STORED_STATUSES, rowsRead } from "../../core/status.ts";
 import type { RunState, StatusCounts, StoredStatus } from "../../core/status.ts";
 import type { PaceView } from "../../core/pace.ts";
 import { visible } from "./escape.ts";
-import { formatCount, formatDuration, formatRate, formatRows, formatShare } from "./human.ts";
+import { formatDuration, formatRate, formatRows, formatShare } from "./human.ts";
 import { displayWidth, fit, flow } from "./layout.ts";
 import type { Part } from "./layout.ts";
 import { paceText } from "./pace-text.ts";
 import { colorsFor, paintStatus } from "./status-style.ts";
 import type { Colors } from "./status-style.ts";
+import { formatCount } from "../../core/counted.ts";
 
 /** What keeps the run from going faster, now. */
 export type LimitingFactor =

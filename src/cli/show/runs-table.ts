@@ -3,10 +3,11 @@ import { STORED_STATUSES, rowsRead } from "../../core/status.ts";
 import type { PaceView } from "../../core/pace.ts";
 import type { Run } from "../../core/store.ts";
 import { visible } from "./escape.ts";
-import { formatAge, formatCount, formatDuration } from "./human.ts";
+import { formatAge, formatDuration } from "./human.ts";
 import { alignedColumns, displayWidth, fit } from "./layout.ts";
 import { paceText } from "./pace-text.ts";
 import { colorsFor, paintState, paintStatus } from "./status-style.ts";
+import { formatCount } from "../../core/counted.ts";
 
 export interface RunsLook {
   color: boolean;

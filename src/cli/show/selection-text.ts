@@ -1,9 +1,10 @@
 /** What a rerun would send: how many rows, and the first of them. */
 import type { Run, StoredRow } from "../../core/store.ts";
 import { visible } from "./escape.ts";
-import { formatCount, formatRows } from "./human.ts";
+import { formatRows } from "./human.ts";
 import { alignedColumns, fit } from "./layout.ts";
 import { colorsFor } from "./status-style.ts";
+import { formatCount } from "../../core/counted.ts";
 
 const HEAD = ["ROW", "PLACE", "STATUS", "CODE", "TRACE", "SPAN"];
 const MOST_CELL_COLUMNS = 40;

@@ -5,11 +5,12 @@ import type { RunState } from "../../core/status.ts";
 import type { RunSummary } from "../../report/summary.ts";
 import { draftTexts } from "./draft-lines.ts";
 import { visible } from "./escape.ts";
-import { formatCount, formatDuration, formatRate, formatRows } from "./human.ts";
+import { formatDuration, formatRate, formatRows } from "./human.ts";
 import { remoteLines, requestText, sourceLines } from "./plan-section.ts";
 import { alignedColumns, fit, wrap } from "./layout.ts";
 import { colorsFor, paintStatus, statusMeaning } from "./status-style.ts";
 import type { Colors } from "./status-style.ts";
+import { counted, formatCount } from "../../core/counted.ts";
 
 export interface SummaryLook {
   color: boolean;
@@ -174,7 +175,7 @@ function errorLines(summary: RunSummary, look: SummaryLook, colors: Colors): str
       ]),
       { align: ["left", "right"], indent: "  " },
     ),
-    ...more(summary.errors.length, "kinds"),
+    ...more(summary.errors.length, "more kind"),
   ];
 }
 
@@ -237,7 +238,5 @@ function nextLines(summary: RunSummary, colors: Colors): string[] {
 }
 
 function more(length: number, what: string): string[] {
-  return length > MOST_LINES
-    ? [`  and ${formatCount(length - MOST_LINES)} more ${what}: see summary.json`]
-    : [];
+  return length > MOST_LINES ? [`  and ${counted(length - MOST_LINES, what)}: see summary.json`] : [];
 }

@@ -2,9 +2,10 @@
 import { rowsRead, zeroCounts } from "../../core/status.ts";
 import type { SyncDifference, SyncView, TickRecord } from "../../wire/sync-store.ts";
 import { visible } from "./escape.ts";
-import { formatAge, formatCount, formatDuration } from "./human.ts";
+import { formatAge, formatDuration } from "./human.ts";
 import { alignedColumns } from "./layout.ts";
 import { colorsFor } from "./status-style.ts";
+import { formatCount } from "../../core/counted.ts";
 
 export interface SyncsLook {
   color: boolean;

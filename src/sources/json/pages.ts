@@ -4,6 +4,7 @@
  */
 import { parseJson } from "../formats/json-object.ts";
 import { excerpt, type SourceRecord } from "../record.ts";
+import { counted } from "../../core/counted.ts";
 
 export interface PageMarks {
   /** Where it stands what leads to the next page: not null, false or empty. */
@@ -71,7 +72,7 @@ export class Pages {
     if (missing === undefined || this.#missing === 0) return [];
     const rest = this.#missing - this.#firstMissing.length;
     const named = this.#firstMissing.join(", ") + (rest === 0 ? "" : ` and ${rest} more`);
-    const traces = `${this.#missing} trace${this.#missing === 1 ? "" : "s"}`;
+    const traces = counted(this.#missing, "trace");
     const message = `it lacks ${traces} that ${missing.replace("[]", "")} names: ${named}`;
     return [{ kind: "page", line: 1, message }];
   }
@@ -99,7 +100,7 @@ export function pageRecords(seen: {
   const { cursor, pages, held, total = 0 } = seen;
   const lead = cursor === undefined ? pages && `it is one page of ${pages}` : leadOf(cursor);
   if (lead === undefined && total <= held) return [];
-  const records = total > held ? `${held} of ${total} records` : `${held} record${held === 1 ? "" : "s"}`;
+  const records = total > held ? `${held} of ${total} records` : counted(held, "record");
   const message = [...(lead === undefined ? [] : [lead]), `it holds ${records}`].join("; ");
   return [{ kind: "page", line: 1, message, follow: cursor && followed(cursor) }];
 }
