@@ -2,7 +2,7 @@
 import type { Run, Store } from "../core/store.ts";
 import { printableJson } from "../report/rows-text.ts";
 import type { RunSummary } from "../report/summary.ts";
-import { globalArguments, importFlags, runFlags } from "../wire/command-flags.ts";
+import { addressFlags, globalArguments, importFlags, runFlags } from "../wire/command-flags.ts";
 import { reportRun } from "../wire/run-report.ts";
 import type { Session } from "./session.ts";
 import { renderSummary } from "./show/summary-text.ts";
@@ -26,6 +26,7 @@ export function writeRunReport(session: Session, input: RunReportInput): Promise
       importArguments,
       globalArguments: globalArguments(session),
       runFlags: runFlags(session, input.run.origin),
+      addressFlags: addressFlags(session, input.run.origin),
       importFlags: importFlags(session),
       program: session.program,
     },

@@ -15,7 +15,7 @@ import {
   type Target,
   type Workplace,
 } from "../wire.ts";
-import { globalArguments, importFlags, runFlags } from "../wire/command-flags.ts";
+import { addressFlags, globalArguments, importFlags, runFlags } from "../wire/command-flags.ts";
 import { makeOpened } from "../wire/opened.ts";
 import { namedRun } from "../wire/stores.ts";
 import { reportRun } from "../wire/run-report.ts";
@@ -158,6 +158,7 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
           importArguments: undefined,
           globalArguments: globalArguments(given),
           runFlags: runFlags(given, end.run.origin),
+          addressFlags: addressFlags(given, end.run.origin),
           importFlags: importFlags(given),
         },
         signal: undefined,

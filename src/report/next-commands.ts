@@ -9,6 +9,8 @@ export interface NextInput {
   halt: { code: string; message: string } | undefined;
   /** Whether a draft of the run was to be published, and is not. */
   unpublished?: boolean | undefined;
+  /** Whether the server was asked about the unknown rows, and its answers did not settle them. */
+  undecided?: boolean | undefined;
   /** The run's own report directory; undefined when no report could be written. */
   reportDir: string | undefined;
   /** The arguments of the import that was a dry run, without `--dry-run`; undefined when not known. */
@@ -17,6 +19,8 @@ export interface NextInput {
   globalArguments?: readonly string[] | undefined;
   /** Flags that later commands on the run need to reach its API and store; default: the global ones. */
   runFlags?: readonly string[] | undefined;
+  /** Those of them that say which API and store; default: the global ones. */
+  addressFlags?: readonly string[] | undefined;
   /** Flags of the import that hold for its failed rows as well, such as `--sandbox`; those of the store included. */
   importFlags?: readonly string[] | undefined;
   /** How the command is called; default `traceload`. */
@@ -48,7 +52,7 @@ function commands(input: NextInput): string[] {
   const flags = input.runFlags ?? globals;
   // A run that is carried on asks about its unknown rows at its end.
   if (state !== "finished") next.push(shellCommand(["resume", runId, ...flags]));
-  if (counts.unknown > 0) next.push(shellCommand(["verify", runId, ...flags]));
+  if (counts.unknown > 0) next.push(shellCommand(["verify", runId, ...flags]), ...decisions(input));
   const left = counts.rejected + counts.failed + (state === "finished" ? counts.unprocessed : 0);
   if (left > 0) next.push(shellCommand(["rerun", runId, ...flags]));
   // What could not be read has to be mended first, and then comes as any file does.
@@ -62,6 +66,15 @@ function commands(input: NextInput): string[] {
   }
   if (input.reportDir === undefined) next.push(shellCommand(["report", runId, ...globals]));
   return next.filter((command) => command !== undefined);
+}
+
+/** What only a person can find out, who looks into the draft. */
+function decisions({ undecided, reportDir, addressFlags, globalArguments }: NextInput): string[] {
+  if (undecided !== true || reportDir === undefined) return [];
+  const flags = addressFlags ?? globalArguments ?? [];
+  return ["added", "absent"].map((decision) =>
+    shellCommand(["ledger", "mark", decision, "--from", `${reportDir}/unknown.csv`, "--why", "…", ...flags]),
+  );
 }
 
 /** `traceload` with the arguments, as it can be pasted into a POSIX shell. */

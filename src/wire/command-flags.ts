@@ -25,17 +25,22 @@ const CARRIED = [
   "concurrency",
 ] as const;
 
-/** What a later command on a run needs to send its rows where they went before, and to write its report there. */
-export function runFlags({ loaded, flags }: Given, origin: string): string[] {
+/** What a later command on a run needs to mean the same API and store. */
+export function addressFlags({ loaded, flags }: Given, origin: string): string[] {
   const named = loaded.origins.baseUrl;
   const elsewhere = origin !== new URL(SETTINGS.baseUrl.default ?? "").origin;
   const address = origin === "sandbox" ? ["--sandbox"] : ["--base-url", flags.baseUrl ?? origin];
   const needed = elsewhere && (origin === "sandbox" || named === "flag" || named === "default");
+  return [...(needed ? address : []), ...globalArguments({ loaded, flags })];
+}
+
+/** What a later command on a run needs to send its rows where they went before, and to write its report there. */
+export function runFlags(given: Given, origin: string): string[] {
   const typed = (["sandboxRecord", "reportDir"] as const).flatMap((name) => {
-    const value = flags[name];
+    const value = given.flags[name];
     return value === undefined ? [] : [`--${flagName(name)}`, value];
   });
-  return [...(needed ? address : []), ...typed, ...globalArguments({ loaded, flags })];
+  return [...typed, ...addressFlags(given, origin)];
 }
 
 /** What the import of the failed rows needs to go where this one went. */

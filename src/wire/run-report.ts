@@ -1,5 +1,6 @@
 /** A run's last word: its summary over all of its rows, and its report where one is wanted. */
 import path from "node:path";
+import { HELD, SENT_OFTEN, WAITING } from "../app/verify/words.ts";
 import type { Run, Store } from "../core/store.ts";
 import { storedReportRows } from "../report/columns.ts";
 import { nextCommands, type NextInput } from "../report/next-commands.ts";
@@ -14,7 +15,10 @@ export interface RunReportRequest {
   directory: string | undefined;
   rate: RunSummary["rate"];
   /** How the commands to type next are called here. */
-  commands: Pick<NextInput, "importArguments" | "globalArguments" | "runFlags" | "importFlags" | "program">;
+  commands: Pick<
+    NextInput,
+    "importArguments" | "globalArguments" | "runFlags" | "addressFlags" | "importFlags" | "program"
+  >;
   signal: SummaryInput["signal"];
   allowEmpty: boolean;
 }
@@ -44,6 +48,7 @@ function summaryOf(
     counts: tally.counts,
     halt,
     unpublished: isUnpublished(run),
+    undecided: isUndecided(run),
     reportDir,
     ...commands,
   });
@@ -61,6 +66,14 @@ function summaryOf(
     signal,
     allowEmpty,
   });
+}
+
+/** Not so where the server is only to be asked, or asked again. */
+function isUndecided({ verdicts }: Run): boolean {
+  return verdicts.some(
+    ({ unknown, reason = "" }) =>
+      unknown > 0 && ![HELD, WAITING, SENT_OFTEN].some((words) => reason.endsWith(words)),
+  );
 }
 
 function isUnpublished({ verdicts }: Run): boolean {

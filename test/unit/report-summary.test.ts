@@ -320,6 +320,18 @@ describe("the next commands", () => {
     expect(next({ unknown: 1 }, { state: "paused" })).toEqual(["traceload resume r1", "traceload verify r1"]);
   });
 
+  test("of rows that the server's answers did not settle are a person's word, too", () => {
+    const addressFlags = ["--store", "redis://h"];
+    const runFlags = ["--report-dir", "r", ...addressFlags];
+    const file = "--from traceload-reports/r1/unknown.csv --why '…' --store redis://h";
+    expect(next({ unknown: 1 }, { undecided: true, runFlags, addressFlags })).toEqual([
+      "traceload verify r1 --report-dir r --store redis://h",
+      `traceload ledger mark added ${file}`,
+      `traceload ledger mark absent ${file}`,
+    ]);
+    expect(next({ added: 1 }, { undecided: true })).toEqual([]);
+  });
+
   test.each(["interrupted", "paused", "cancelled", "stopped"] as const)(
     "of a run that is %s carry it on",
     (state) => {
