@@ -129,10 +129,7 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
       store: workplace.store,
       run: end.run,
       directory: settings.reportDir,
-      rate: {
-        limitPerSecond: target.ratePerSecond ?? null,
-        achievedPerSecond: progress.overallPerSecond() ?? null,
-      },
+      achievedPerSecond: progress.overallPerSecond(),
       importArguments: work.importArguments,
     });
     const fault = work.faultOf?.(end);

@@ -12,7 +12,8 @@ export interface RunReportInput {
   run: Run;
   /** Where reports go. */
   directory: string;
-  rate: RunSummary["rate"];
+  /** Undefined: this process did not see the run. */
+  achievedPerSecond: number | undefined;
   /** The import to type again, if it is known here. */
   importArguments: readonly string[] | undefined;
 }

@@ -28,10 +28,10 @@ export class AnsweredRate {
     this.#first ??= this.#last;
   }
 
-  perSecond(): number | null {
-    if (this.#first === undefined || this.#last === undefined) return null;
+  perSecond(): number | undefined {
+    if (this.#first === undefined || this.#last === undefined) return undefined;
     const seconds = (this.#last.at - this.#first.at) / 1000;
     const answered = this.#last.answered - this.#first.answered;
-    return answered === 0 || seconds <= 0 ? null : answered / seconds;
+    return answered === 0 || seconds <= 0 ? undefined : answered / seconds;
   }
 }

@@ -135,8 +135,8 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
       if (directory !== undefined) await checkReportDirectory(directory);
       const act = await prepare(loaded, signal);
       const { target: shared, workplace } = await openOnce();
-      const limit = ratePerSecond(loaded);
-      const target = { ...shared, ratePerSecond: limit, rateSearch: settings.rate.search };
+      const rate = { ratePerSecond: ratePerSecond(loaded), rateSearch: settings.rate.search };
+      const target = { ...shared, ...rate };
       // One from the environment is of no matter to runs that have their rows.
       const group = allowed.includes("datasetGroup") ? settings.datasetGroup : undefined;
       const warnings = await checkTarget(target, group, signal);
@@ -153,7 +153,7 @@ export function createTraceload(options: TraceloadOptions = {}): Traceload {
         store: workplace.store,
         run: end.run,
         directory,
-        rate: { limitPerSecond: limit ?? null, achievedPerSecond: answered.perSecond() },
+        achievedPerSecond: answered.perSecond(),
         commands: {
           importArguments: undefined,
           globalArguments: globalArguments(given),

@@ -13,7 +13,8 @@ export interface RunReportRequest {
   run: Run;
   /** Where reports go; undefined: none is written. */
   directory: string | undefined;
-  rate: RunSummary["rate"];
+  /** Undefined: this process did not see the run. */
+  achievedPerSecond: number | undefined;
   /** How the commands to type next are called here. */
   commands: Pick<
     NextInput,
@@ -37,7 +38,7 @@ export async function reportRun(request: RunReportRequest): Promise<RunSummary> 
 }
 
 function summaryOf(
-  { run, rate, commands, signal, allowEmpty }: RunReportRequest,
+  { run, achievedPerSecond, commands, signal, allowEmpty }: RunReportRequest,
   tally: ReportTally,
   reportDir: string | undefined,
 ): RunSummary {
@@ -55,10 +56,7 @@ function summaryOf(
   return buildSummary({
     run,
     tally,
-    rate: {
-      limitPerSecond: rate.limitPerSecond ?? undefined,
-      achievedPerSecond: rate.achievedPerSecond ?? undefined,
-    },
+    rate: { limitPerSecond: limitOf(run), achievedPerSecond },
     reportDir,
     next,
     dryRun: false,
@@ -74,6 +72,12 @@ function isUndecided({ verdicts }: Run): boolean {
     ({ unknown, reason = "" }) =>
       unknown > 0 && ![HELD, WAITING, SENT_OFTEN].some((words) => reason.endsWith(words)),
   );
+}
+
+/** Runs of other versions are reported, too: their options are not parsed. */
+function limitOf({ options }: Run): number | undefined {
+  const { ratePerSecond } = options;
+  return typeof ratePerSecond === "number" ? ratePerSecond : undefined;
 }
 
 function isUnpublished({ verdicts }: Run): boolean {

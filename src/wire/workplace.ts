@@ -246,7 +246,8 @@ async function openParts(opened: Opened, { settings, target, onFault }: Workplac
       const run = { ...taken, options: { ...taken.options, ...options, limiter: target.limiter } };
       const carriedOn = { counts: taken.counts, held: heldRows(store, taken, sources) };
       const work = { ...request, run, carriedOn, sources: sources?.opened };
-      return endOf(await conductRun(parts, work, signal, telling(onProgress)));
+      const end = await endOf(await conductRun(parts, work, signal, telling(onProgress)));
+      return { ...end, run: { ...end.run, options: run.options } };
     },
     findVerifiable: async (wanted, signal) => {
       const found = await findVerifiable(store, wanted);

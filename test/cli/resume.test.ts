@@ -84,7 +84,8 @@ test.each([
     const env = store === "embedded" ? {} : await anyStore.env();
     const { scene, sandbox, file, sent } = await stopped({ name: "resume", env, rows, share: 0.6 });
     expect(sent).toBeLessThan(rows * 0.8);
-    const ended = await scene.run(["resume", `--base-url=${sandbox.url}`, ...QUICK]);
+    // Without a rate of its own it goes on at the run's.
+    const ended = await scene.run(["resume", `--base-url=${sandbox.url}`, "--json"]);
     expect(ended.stderr).toContain("carrying on run stopped");
     const report = await readReport(scene.directory, ended);
     expect(report.summary).toMatchObject({
@@ -92,6 +93,7 @@ test.each([
       state: "finished",
       sourceComplete: true,
       counts: { read: rows, added: rows * 0.9, invalid: rows * 0.1 },
+      rate: { limitPerSecond: null },
     });
     expect(audit({ record: await sandbox.record(), report, rowsRead: rows })).toEqual([]);
     // Every good row left once over both commands: nothing of the first part left again.

@@ -16,12 +16,11 @@ export const reportCommand: Command = {
     try {
       const { store } = connection;
       const run = await namedRun(store, wanted);
-      const limit = run.options["ratePerSecond"];
       const summary = await writeRunReport(session, {
         store,
         run: { ...run, state: apparentState(run) },
         directory: settings.reportDir,
-        rate: { limitPerSecond: typeof limit === "number" ? limit : null, achievedPerSecond: null },
+        achievedPerSecond: undefined,
         importArguments: undefined,
       });
       printSummary(session, summary);

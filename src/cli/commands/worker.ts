@@ -118,7 +118,7 @@ async function leaveReport(
     store,
     run,
     directory: reports,
-    rate: { limitPerSecond: null, achievedPerSecond: null },
+    achievedPerSecond: undefined,
     importArguments: undefined,
   });
 }
