@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import type { RowKey } from "../../src/core/row.ts";
-import { lockOwner } from "../../src/store/pglite/lock.ts";
+import { lockDirectory, lockOwner } from "../../src/store/pglite/lock.ts";
 import { openEmbedded } from "../../src/store/pglite/open.ts";
 import { identifyProcess } from "../../src/store/pglite/process-identity.ts";
 import { scratchDirectory } from "../support/scratch-directory.ts";
@@ -105,6 +105,22 @@ describe("the lock of an embedded store", () => {
       code: "store_locked",
       next: expect.stringContaining("lock.7"),
     });
+  });
+
+  test("of another container of this machine is respected for as long as it is touched", async () => {
+    const owner = { ...(await identifyProcess(process.pid)), processStart: "1" };
+    await mkdir(directory, { recursive: true });
+    const file = join(directory, "lock.7");
+    await writeFile(file, JSON.stringify({ owner, pids: "pid:[1]", released: false }));
+    const touching = setInterval(() => void utimes(file, new Date(), new Date()), 10);
+    const often = { touchMs: 40 };
+    await expect(lockDirectory(directory, often)).rejects.toMatchObject({ code: "store_locked" });
+    clearInterval(touching);
+    const lock = await lockDirectory(directory, often);
+    const touchedMs = async () => (await stat(join(directory, "lock.8"))).mtimeMs;
+    const taken = await touchedMs();
+    await expect.poll(touchedMs).toBeGreaterThan(taken);
+    await lock.release();
   });
 });
 

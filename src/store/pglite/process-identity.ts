@@ -1,6 +1,6 @@
 /** Who a process is, so that another can tell whether it still lives, even after its pid was given away anew. */
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
 import type { LeaseHolder } from "../../core/store.ts";
@@ -22,8 +22,16 @@ export async function hasEnded(holder: LeaseHolder): Promise<boolean> {
   return start === undefined || (holder.processStart !== "" && start !== holder.processStart);
 }
 
+/**
+ * What pids are counted in: containers of one machine may share its name and its boot, and each has pids of its own.
+ * Empty where the system tells none.
+ */
+export function pidNamespace(): Promise<string> {
+  return readlink("/proc/self/ns/pid").catch(() => "");
+}
+
 /** Empty where the system tells none; then only pid and start time tell processes apart. */
-async function bootId(): Promise<string> {
+export async function bootId(): Promise<string> {
   return readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
     (text) => text.trim(),
     () => "",
