@@ -36,6 +36,8 @@ function firstCells(text: string): ReadonlySet<string> {
   try {
     const [cells = []] = parse(text, {
       delimiter: sniffDelimiter(text),
+      // Finding it out takes long where there is none.
+      record_delimiter: ["\r\n", "\n", "\r"],
       to: 1,
       relax_quotes: true,
       relax_column_count: true,
