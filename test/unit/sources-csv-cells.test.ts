@@ -80,4 +80,16 @@ describe("text is cut as csv-parse reads it", () => {
       { numRuns: 300, examples: FAILED_ONCE },
     );
   });
+
+  test("and what is complete where the text breaks is answered", async () => {
+    const cells = new CsvCells({ delimiter: ",", quotes: true, maxChars: 100 });
+    const records: CsvRecord[] = [];
+    for (const piece of ['"a"b', ",1\n", "c,2\nd,", "3\ne"]) records.push(...(await cells.push(piece)));
+    records.push(...(await cells.flush()));
+    expect(records).toEqual([
+      { kind: "cells", line: 1, cells: ['"a"b', "1"] },
+      { kind: "cells", line: 2, cells: ["c", "2"] },
+      { kind: "cells", line: 3, cells: ["d", "3"] },
+    ]);
+  });
 });

@@ -1,6 +1,6 @@
 /**
- * Text to the cells of its records. Nearly all text is cut; a record that is not written as RFC 4180 has it goes to
- * csv-parse, with all that is behind it, up to a record that is too long.
+ * Text to the cells of its records. Nearly all text is cut; from a record on that is not written as RFC 4180 has it,
+ * csv-parse reads what is there of the text, and then to the end of a record.
  */
 import { cutRecords, type Dialect } from "./cut-records.ts";
 import { ParsedCells, type CsvRecord } from "./parsed-cells.ts";
@@ -26,6 +26,12 @@ export class CsvCells {
   /** Takes more text; answers the records that are complete now. */
   async push(text: string): Promise<CsvRecord[]> {
     return this.#read(text, false);
+  }
+
+  /** The records that are complete in what was pushed, all of them. */
+  async flush(): Promise<CsvRecord[]> {
+    this.#enoughChars = 0;
+    return this.#read("", false);
   }
 
   /** To be called when the text is at its end. `openQuote`: the line of a quote behind which nothing could be read. */

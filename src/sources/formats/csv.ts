@@ -148,10 +148,16 @@ async function* readTable(
 ): AsyncGenerator<SourceRecord[]> {
   const rows = new TableRows(source);
   let cells: CsvCells | undefined;
-  for await (const chunk of text) {
-    cells ??= openTable(chunk, source, delimiter);
-    yield* rows.pass(await cells.push(chunk));
-    if (rows.fault !== undefined) throw rows.fault;
+  try {
+    for await (const chunk of text) {
+      cells ??= openTable(chunk, source, delimiter);
+      yield* rows.pass(await cells.push(chunk));
+      if (rows.fault !== undefined) throw rows.fault;
+    }
+  } catch (error) {
+    // Records before the place where a text breaks are read.
+    if (cells !== undefined) yield* rows.pass(await cells.flush());
+    throw error;
   }
   if (cells === undefined) return;
   const { records, openQuote } = await cells.end();

@@ -82,15 +82,18 @@ export class ParsedCells {
   }
 
   /**
-   * Takes more text, and appends the records that are complete now. Answers what is behind a record that is too long:
-   * nothing more may be pushed then.
+   * Takes more text, and appends the records that are complete now. Answers what is behind the last of them: nothing
+   * more may be pushed then. Undefined: none is complete yet.
    */
   async push(text: string, records: CsvRecord[]): Promise<string | undefined> {
     // A line end in two pieces would be counted twice.
     const split = text.endsWith("\r");
     const whole = this.#return + (split ? text.slice(0, -1) : text);
     this.#return = split ? "\r" : "";
-    const rest = await this.#feed(Buffer.from(whole, "utf8"), records);
+    const before = records.length;
+    const behindTooLong = await this.#feed(Buffer.from(whole, "utf8"), records);
+    const isBetweenRecords = this.#skipping === undefined && records.length > before;
+    const rest = behindTooLong ?? (isBetweenRecords ? this.#held : undefined);
     return rest === undefined ? undefined : rest.toString("utf8") + this.#return;
   }
 
