@@ -27,8 +27,8 @@ export function thisPerson(): string {
  * process that started at another time. Of another host nothing is certain but its lease's end.
  */
 export function isDead(holder: LeaseHolder, me: LeaseHolder): boolean {
-  if (holder.host !== me.host) return false;
-  if (holder.bootId !== me.bootId) return me.bootId !== "unknown" && holder.bootId !== "unknown";
+  // Another boot may be another machine's of the same name; where it is not, the lease has run out meanwhile.
+  if (holder.host !== me.host || holder.bootId !== me.bootId) return false;
   if (holder.pid === me.pid) return holder.processStart !== me.processStart;
   try {
     process.kill(holder.pid, 0);

@@ -19,7 +19,7 @@ export type LeaseId = string & { readonly __brand: "LeaseId" };
 
 export interface LeaseHolder {
   host: string;
-  /** Changes with each boot of the host, so that a pid of an earlier boot is never taken for a living one. */
+  /** Changes with each boot of the host: pids of two boots say nothing of each other. */
   bootId: string;
   pid: number;
   /** When the process started, in the operating system's own notation: tells a reused pid apart. */
