@@ -27,8 +27,8 @@ export interface DistinctRecords {
 const NOTE_BYTES = 16 + 16 + 8;
 /** Stands for the second where there is no span. */
 const NO_SPAN = "\0".repeat(16);
-/** What is held before it is written out: 8 MB. */
-const HELD_NOTES = 200_000;
+/** What is held before it is written out: 2 MB. */
+const HELD_NOTES = 50_000;
 const PARTS = 256;
 
 /** The disk does not take what memory does not. A fault of this machine and of no source. */
