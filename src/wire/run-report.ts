@@ -1,6 +1,6 @@
 /** A run's last word: its summary over all of its rows, and its report where one is wanted. */
 import path from "node:path";
-import { HELD, SENT_OFTEN, WAITING } from "../app/verify/words.ts";
+import { leavesRowsToPeople } from "../app/verify/words.ts";
 import type { Run, Store } from "../core/store.ts";
 import { storedReportRows } from "../report/columns.ts";
 import { nextCommands, type NextInput } from "../report/next-commands.ts";
@@ -49,7 +49,7 @@ function summaryOf(
     counts: tally.counts,
     halt,
     unpublished: isUnpublished(run),
-    undecided: isUndecided(run),
+    undecided: run.verdicts.some(leavesRowsToPeople),
     reportDir,
     ...commands,
   });
@@ -64,14 +64,6 @@ function summaryOf(
     signal,
     allowEmpty,
   });
-}
-
-/** Not so where the server is only to be asked, or asked again. */
-function isUndecided({ verdicts }: Run): boolean {
-  return verdicts.some(
-    ({ unknown, reason = "" }) =>
-      unknown > 0 && ![HELD, WAITING, SENT_OFTEN].some((words) => reason.endsWith(words)),
-  );
 }
 
 /** Runs of other versions are reported, too: their options are not parsed. */

@@ -1,8 +1,8 @@
 /** What verdicts say to people. */
 import type { DatasetVersion } from "../../core/api.ts";
 import type { Verdict } from "../../core/store.ts";
-import { draftOf } from "../drafts.ts";
 import { counted } from "../../core/counted.ts";
+import { draftOf } from "../drafts.ts";
 
 export type Said = Pick<Verdict, "kind" | "reason">;
 
@@ -16,6 +16,11 @@ export const UNCOUNTED = "the draft's rows were not counted before the first of 
 export const WERE_BEFORE =
   "more of the rows in doubt are found than were added: some were there before, and which cannot be told";
 export const UNTOLD = "which of the rows in doubt are there cannot be told";
+
+/** Whether rows are in doubt that asking the server, or asking it again, will not settle. */
+export function leavesRowsToPeople({ unknown, reason = "" }: Pick<Verdict, "unknown" | "reason">): boolean {
+  return unknown > 0 && ![HELD, WAITING, SENT_OFTEN].some((words) => reason.endsWith(words));
+}
 
 export function inconclusive(reason: string): Said {
   return { kind: "inconclusive", reason };
