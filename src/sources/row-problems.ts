@@ -1,5 +1,5 @@
 /** Why a row is invalid: the codes, and the checks of IDs and groups that answer with them. */
-import { MAX_RECORD_CHARS, excerpt, type RowProblem } from "./record.ts";
+import { MAX_RECORD_CHARS, excerpt, type RowProblem, type SourceRecord } from "./record.ts";
 
 /** Codes of invalid rows, with their meaning in one line. A code, once released, is never given another meaning. */
 export const INVALID_ROW_CODES = {
@@ -26,6 +26,10 @@ export const MAX_ID_CHARS = 512;
 
 export function problem(code: InvalidRowCode, message: string): RowProblem {
   return { code, message };
+}
+
+export function brokenJson({ line, message }: { line: number; message: string }): SourceRecord {
+  return { kind: "broken", line, problem: problem("invalid_json", message) };
 }
 
 export function tooLong(): RowProblem {

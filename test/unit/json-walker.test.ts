@@ -15,8 +15,10 @@ function walk(pieces: readonly string[], options: Partial<WalkerOptions> = {}): 
   const found: string[] = [];
   const broken: WalkFault[] = [];
   for (const piece of pieces) {
-    for (const { path, line, text } of walker.push(piece)) found.push(`${path}@${line} ${text ?? "…"}`);
-    broken.push(...walker.brokenLines);
+    for (const { path, line, ...rest } of walker.push(piece)) {
+      if ("message" in rest) broken.push({ line, message: rest.message });
+      else found.push(`${path}@${line} ${rest.text ?? "…"}`);
+    }
   }
   walker.end();
   return { found, broken, fault: walker.fault };
@@ -163,6 +165,22 @@ describe("one document a line", () => {
       expect(found, bad).toEqual(["a[].b@1 1", "a[].b@3 2", "a[].b@5 3"]);
       expect(broken.map(({ line }) => line)).toEqual([2]);
       expect(fault).toBeUndefined();
+    }
+  });
+
+  test("broken lines come in their places among the others, however the text comes in pieces", () => {
+    const text = '{"a":[{"b":1},oops\n{"a":[{"b":2}]}\noops\n{"a":[{"b":3}]}\n';
+    for (const size of [1, 7, text.length]) {
+      const walker = new JsonWalker({ paths: ["a[].b"], lines: true });
+      const pieces = text.match(new RegExp(`[^]{1,${size}}`, "g")) ?? [];
+      const seen = pieces.flatMap((piece) => walker.push(piece));
+      expect(seen.map(({ path, line }) => `${path ?? "broken"}@${line}`)).toEqual([
+        "a[].b@1",
+        "broken@1",
+        "a[].b@2",
+        "broken@3",
+        "a[].b@4",
+      ]);
     }
   });
 

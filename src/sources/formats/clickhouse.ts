@@ -5,7 +5,7 @@
 import { TraceloadError } from "../../core/errors.ts";
 import { resultTableFormat, cellText } from "../json/result-table.ts";
 import type { RecordFormat, SourceRecord } from "../record.ts";
-import { problem, tooLong } from "../row-problems.ts";
+import { brokenJson, problem, tooLong } from "../row-problems.ts";
 import { JsonWalker } from "../json/walker.ts";
 import { isTypesRow } from "./clickhouse-types.ts";
 import { isJsonObject, parseJson } from "./json-object.ts";
@@ -87,7 +87,12 @@ export const clickhouseRowsFormat: RecordFormat = {
     let rows = 0;
     for await (const chunk of text) {
       const records: SourceRecord[] = [];
-      for (const { line, text: row } of walker.push(chunk)) {
+      for (const found of walker.push(chunk)) {
+        if (found.path === undefined) {
+          records.push(brokenJson(found));
+          continue;
+        }
+        const { line, text: row } = found;
         const parsed = row === undefined ? undefined : parseJson(row, true);
         rows += 1;
         if (parsed === undefined) records.push({ kind: "broken", line, problem: tooLong() });
@@ -98,9 +103,6 @@ export const clickhouseRowsFormat: RecordFormat = {
           const cells = parsed.value.map(cellText);
           if (rows !== 2 || !isTypesRow(cells)) records.push({ kind: "cells", line, cells });
         }
-      }
-      for (const { line, message } of walker.brokenLines) {
-        records.push({ kind: "broken", line, problem: problem("invalid_json", message) });
       }
       if (records.length > 0) yield records;
     }

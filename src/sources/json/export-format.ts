@@ -2,7 +2,7 @@
 import { TraceloadError } from "../../core/errors.ts";
 import { isJsonObject, notAnObject, parseJson } from "../formats/json-object.ts";
 import type { JsonObject, RecordFormat, SourceRecord } from "../record.ts";
-import { isNoParent, problem, tooLong } from "../row-problems.ts";
+import { brokenJson, isNoParent, tooLong } from "../row-problems.ts";
 import { sourceHead } from "../head.ts";
 import { Pages } from "./pages.ts";
 import type { JsonShape } from "./shape.ts";
@@ -85,11 +85,9 @@ class ExportReader {
   }
 
   read(chunk: string): SourceRecord[] {
-    const records = this.#walker.push(chunk).flatMap((found) => this.#recordsOf(found));
-    for (const { line, message } of this.#walker.brokenLines) {
-      records.push({ kind: "broken", line, problem: problem("invalid_json", message) });
-    }
-    return records;
+    return this.#walker
+      .push(chunk)
+      .flatMap((found) => (found.path === undefined ? [brokenJson(found)] : this.#recordsOf(found)));
   }
 
   /** What is known only when all was read. */

@@ -2,7 +2,7 @@
 import { TraceloadError } from "../../core/errors.ts";
 import { parseJson, parseJsonObject } from "../formats/json-object.ts";
 import { excerpt, type RecordFormat, type RowProblem, type SourceRecord } from "../record.ts";
-import { problem, tooLong } from "../row-problems.ts";
+import { brokenJson, problem, tooLong } from "../row-problems.ts";
 import { Pages } from "./pages.ts";
 import type { JsonShape } from "./shape.ts";
 import { JsonWalker, type FoundText } from "./walker.ts";
@@ -84,7 +84,8 @@ class ResultReader {
   read(chunk: string): SourceRecord[] {
     const records: SourceRecord[] = [];
     for (const found of this.#walker.push(chunk)) {
-      if (this.#fault === undefined) records.push(...this.#recordsOf(found));
+      if (this.#fault !== undefined) break;
+      records.push(...(found.path === undefined ? [brokenJson(found)] : this.#recordsOf(found)));
     }
     return records;
   }

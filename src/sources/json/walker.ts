@@ -14,6 +14,13 @@ export interface FoundText {
   text: string | undefined;
 }
 
+/** With `lines`: a line that is no JSON. Values that stood before its fault have been handed out. */
+export interface BrokenLine {
+  path: undefined;
+  line: number;
+  message: string;
+}
+
 export interface WalkFault {
   line: number;
   message: string;
@@ -87,9 +94,8 @@ function stations(paths: readonly string[]): Station {
 export class JsonWalker {
   /** What is wrong with the text; set once, and nothing is read behind it. With `lines`, only by `end`. */
   fault: WalkFault | undefined;
-  /** Broken lines since the last call of `push`. */
-  brokenLines: WalkFault[] = [];
-
+  /** Of this push, in the order of the text. */
+  #found: (FoundText | BrokenLine)[] = [];
   /** The last of all broken lines. */
   #brokenLine: WalkFault | undefined;
   readonly #lines: boolean;
@@ -124,20 +130,19 @@ export class JsonWalker {
     this.#maxChars = maxChars;
   }
 
-  push(chunk: string): FoundText[] {
-    const found: FoundText[] = [];
-    this.brokenLines = [];
+  push(chunk: string): (FoundText | BrokenLine)[] {
+    this.#found = [];
     this.#countedTo = 0;
     this.#heldFrom = 0;
     this.#keyFrom = 0;
     let index = 0;
     while (index < chunk.length && this.fault === undefined) {
-      index = this.#value === undefined ? this.#step(chunk, index) : this.#pass(chunk, index, found);
+      index = this.#value === undefined ? this.#step(chunk, index) : this.#pass(chunk, index);
     }
     this.#countLines(chunk, chunk.length);
     if (this.#heldPath !== undefined) this.#hold(chunk.slice(this.#heldFrom));
     if (this.#value === "key") this.#keyParts.push(chunk.slice(this.#keyFrom));
-    return found;
+    return this.#found;
   }
 
   /** To be called when the text is at its end; sets `fault` where the document is not. */
@@ -170,7 +175,7 @@ export class JsonWalker {
       this.fault = fault;
       return chunk.length;
     }
-    this.brokenLines.push(fault);
+    this.#found.push({ path: undefined, ...fault });
     this.#brokenLine = fault;
     this.#open = [];
     this.#escaped = false;
@@ -301,10 +306,10 @@ export class JsonWalker {
   }
 
   /** Inside a value or key: as far as it goes, answered by the index to go on at. */
-  #pass(chunk: string, index: number, found: FoundText[]): number {
+  #pass(chunk: string, index: number): number {
     if (this.#value === "scalar") {
       const end = find(SCALAR_END, chunk, index);
-      return end === -1 ? chunk.length : this.#endValue(chunk, end, found);
+      return end === -1 ? chunk.length : this.#endValue(chunk, end);
     }
     let at = index;
     if (this.#escaped) {
@@ -324,12 +329,12 @@ export class JsonWalker {
           continue;
         }
         this.#inString = false;
-        if (this.#depth === 0) return this.#endValue(chunk, at, found);
+        if (this.#depth === 0) return this.#endValue(chunk, at);
       } else if (character === '"') this.#inString = true;
       else if (character === "{" || character === "[") this.#depth += 1;
       else {
         this.#depth -= 1;
-        if (this.#depth === 0) return this.#endValue(chunk, at, found);
+        if (this.#depth === 0) return this.#endValue(chunk, at);
       }
     }
     return chunk.length;
@@ -345,7 +350,7 @@ export class JsonWalker {
     return this.#lines ? STRUCTURE_OR_LINE : STRUCTURE;
   }
 
-  #endValue(chunk: string, end: number, found: FoundText[]): number {
+  #endValue(chunk: string, end: number): number {
     const value = this.#value;
     this.#value = undefined;
     if (value === "key") {
@@ -359,7 +364,7 @@ export class JsonWalker {
     if (this.#heldPath !== undefined) {
       this.#hold(chunk.slice(this.#heldFrom, end));
       const text = this.#heldChars > this.#maxChars ? undefined : this.#heldParts.join("");
-      found.push({ path: this.#heldPath, line: this.#heldLine, text });
+      this.#found.push({ path: this.#heldPath, line: this.#heldLine, text });
       this.#heldPath = undefined;
       this.#heldParts = [];
     }
