@@ -38,6 +38,7 @@ export interface Told {
 
 /** Redis syncs its log once a second, and may be a second late with it. */
 const KEEP_MS = 5_000;
+const DROP_EACH_MS = 1_000;
 const CALLS_AT_ONCE = 128;
 
 export function createTold(monotonicMs: () => number): Told {
@@ -48,10 +49,12 @@ export function createTold(monotonicMs: () => number): Told {
 
   const isRecent = ({ at }: { at: number }): boolean => at > monotonicMs() - KEEP_MS;
 
-  /** In pieces: a list that gave up its first item with each new one would be moved each time. */
+  /** Once a second: a list that gave up its first item with each new one would be moved each time. */
   const dropOld = <T extends { at: number }>(list: T[]): T[] => {
-    const half = list[list.length >> 1];
-    return half === undefined || isRecent(half) ? list : list.filter(isRecent);
+    const [first] = list;
+    return first === undefined || first.at > monotonicMs() - KEEP_MS - DROP_EACH_MS
+      ? list
+      : list.filter(isRecent);
   };
 
   return {
@@ -71,7 +74,7 @@ export function createTold(monotonicMs: () => number): Told {
         if (isUnknown && granted !== undefined) leftUnknown.push({ at, granted });
       }
       settlements = dropOld(settlements);
-      settlements.push({ at, args });
+      settlements.push({ at, args: args.map(unpooled) });
     },
     tellAgain: async (runner) => {
       const claims = [...open.values(), ...leftUnknown.filter(isRecent).map(({ granted }) => granted)];
@@ -90,6 +93,14 @@ export function createTold(monotonicMs: () => number): Told {
       leftUnknown = [];
     },
   };
+}
+
+/** A part of Node's pool of small buffers would keep eight kilobytes of it from being used again. */
+function unpooled(argument: Argument): Argument {
+  if (!Buffer.isBuffer(argument)) return argument;
+  const own = Buffer.allocUnsafeSlow(argument.length);
+  argument.copy(own);
+  return own;
 }
 
 /** The claim's own record, with its end in the place of its length, and without the limiter. */
