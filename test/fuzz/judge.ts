@@ -148,6 +148,9 @@ function judgeAlike(whole: Read, pieces: Read, file: string): void {
     JSON.stringify({ format, rows, fault: fault?.message }).replaceAll(file, "standard input");
   const [one, other] = [text(whole), text(pieces)];
   if (one === other) return;
+  // A checksum that is wrong at the end comes to light before the text's own fault, or behind it.
+  const faults = [whole.fault?.message ?? "", pieces.fault?.message ?? ""];
+  if (!faults.includes("") && faults.some((fault) => fault.includes("is a damaged "))) return;
   let at = 0;
   while (one.charAt(at) === other.charAt(at)) at += 1;
   const shown = [one, other].map((text) => text.slice(Math.max(0, at - 80), at + 80));
