@@ -1,5 +1,6 @@
 /** Conducting a run for a person: progress and notes while it goes on, its report and summary at the end. */
 import { TraceloadError } from "../core/errors.ts";
+import { rowsAnswered } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import type { RunSummary } from "../report/summary.ts";
 import { checkReportDirectory } from "../report/writer.ts";
@@ -13,7 +14,7 @@ import {
   type Target,
 } from "../wire.ts";
 import type { Conducting } from "../wire/conduct.ts";
-import { answeredRows, RunProgress } from "./run-progress.ts";
+import { RunProgress } from "./run-progress.ts";
 import { printSummary, writeRunReport } from "./run-summary.ts";
 import type { Session } from "./session.ts";
 import { visible } from "./show/escape.ts";
@@ -90,7 +91,7 @@ export async function conduct(session: Session, target: Target, work: Conduct): 
   });
   const onProgress = (seen: Progress) => {
     progress.update(seen);
-    trouble.look(answeredRows(seen));
+    trouble.look(rowsAnswered(seen.run.counts));
   };
   // Found out after 80,000 rows, it would be too late.
   await checkReportDirectory(settings.reportDir);

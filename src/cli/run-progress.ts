@@ -1,5 +1,5 @@
 /** From what a run tells while it works to what the progress view shows. */
-import { ACTIVE_STATES, rowsRead } from "../core/status.ts";
+import { ACTIVE_STATES, rowsAnswered, rowsRead } from "../core/status.ts";
 import type { Run } from "../core/store.ts";
 import type { Progress } from "../wire.ts";
 import type { LimitingFactor, ProgressState } from "./show/progress.ts";
@@ -42,11 +42,11 @@ export class RunProgress {
 
   update(progress: Progress): void {
     this.#last = progress;
-    this.#before ??= answeredRows(progress);
+    this.#before ??= rowsAnswered(progress.run.counts);
     const at = this.#monotonicMs();
     this.#startedAt ??= at;
     this.#lastAt = at;
-    this.#samples.push({ at, answered: answeredRows(progress) });
+    this.#samples.push({ at, answered: rowsAnswered(progress.run.counts) });
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > WINDOW_MS) this.#samples.shift();
   }
 
@@ -56,7 +56,7 @@ export class RunProgress {
 
   /** Over the whole run, per second; undefined when nothing was sent. */
   overallPerSecond(): number | undefined {
-    const answered = this.#last === undefined ? 0 : answeredRows(this.#last) - (this.#before ?? 0);
+    const answered = this.#last === undefined ? 0 : rowsAnswered(this.#last.run.counts) - (this.#before ?? 0);
     const seconds = this.#elapsedMs() / 1000;
     return answered === 0 || seconds <= 0 ? undefined : answered / seconds;
   }
@@ -127,10 +127,4 @@ export class RunProgress {
     if (run.counts.queued === 0 && !run.sourceComplete) return { kind: "reading" };
     return { kind: "none" };
   }
-}
-
-/** Rows that a request settled, in whichever process. */
-export function answeredRows({ run }: Progress): number {
-  const { added, rejected, failed, unknown } = run.counts;
-  return added + rejected + failed + unknown;
 }

@@ -34,6 +34,20 @@ export function rowsRead(counts: StatusCounts): number {
   return STORED_STATUSES.reduce((sum, status) => sum + counts[status], 0);
 }
 
+/** Rows that a request settled, in whichever process. */
+export function rowsAnswered(
+  counts: Pick<StatusCounts, "added" | "rejected" | "failed" | "unknown">,
+): number {
+  return counts.added + counts.rejected + counts.failed + counts.unknown;
+}
+
+/** Rows that did not make it: certainly in no draft by this run. */
+export function rowsLeftBehind(
+  counts: Pick<StatusCounts, "invalid" | "rejected" | "failed" | "unprocessed">,
+): number {
+  return counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
+}
+
 /**
  * `reading -> draining -> verifying -> finished`, or one of the four stops. `interrupted` is written by a run that
  * was told to stop, and read into any unfinished run whose owner is dead.

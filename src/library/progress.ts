@@ -1,5 +1,5 @@
 /** How far a run is: as an event, and as the rate that it came to. */
-import { rowsRead } from "../core/status.ts";
+import { rowsAnswered, rowsRead } from "../core/status.ts";
 import { type Progress, systemClock } from "../wire.ts";
 import type { RunEvent } from "./run-events.ts";
 
@@ -23,8 +23,7 @@ export class AnsweredRate {
   #last: { at: number; answered: number } | undefined;
 
   see({ run: { counts } }: Progress): void {
-    const answered = counts.added + counts.rejected + counts.failed + counts.unknown;
-    this.#last = { at: systemClock.monotonicMs(), answered };
+    this.#last = { at: systemClock.monotonicMs(), answered: rowsAnswered(counts) };
     this.#first ??= this.#last;
   }
 

@@ -11,6 +11,7 @@ import { csvOf, rowIds } from "../support/row-files.ts";
 import { readRecord, startTestSandbox } from "../support/sandbox.ts";
 import { openLongScene, openScene, type Scene } from "../support/scene.ts";
 import type { Ended } from "../support/traceload.ts";
+import { makeSteps } from "../support/steps.ts";
 
 const anyStore = await openAnyStore();
 const EXAMPLE = fileURLToPath(new URL("../../examples/traces.csv", import.meta.url));
@@ -36,7 +37,7 @@ describe("the README's first command", () => {
   let scene: Scene;
   let ended: Ended;
   let report: ReportFiles;
-  let failed = false;
+  const { step, failed } = makeSteps(60_000);
   const record = () => readRecord(path.join(scene.directory, ".traceload", "sandbox-record.ndjson"));
   beforeAll(async () => {
     scene = await openLongScene("readme");
@@ -45,17 +46,7 @@ describe("the README's first command", () => {
     });
     report = await readReport(scene.directory, ended);
   }, 60_000);
-  afterAll(() => scene.close({ failed }));
-  const step = (name: string, act: () => Promise<void>) =>
-    test(
-      name,
-      async () => {
-        failed = true;
-        await act();
-        failed = false;
-      },
-      60_000,
-    );
+  afterAll(() => scene.close({ failed: failed() }));
 
   step("adds each row that can be added once, without a key, and reports on all", async () => {
     expect(ended.code).toBe(1);

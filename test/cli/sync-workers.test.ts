@@ -5,12 +5,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { type HistoryTick, openSyncStage, overlaps, type SyncStage, tracesCsv } from "../fault/sync-stage.ts";
 import { findRedis } from "../support/redis-server.ts";
 import { openLongScene, type Scene } from "../support/scene.ts";
 import type { Traceload } from "../support/traceload.ts";
 import { guidesCheck, type Receiver, startReceiver } from "../support/webhook-receiver.ts";
+import { makeSteps } from "../support/steps.ts";
 
 const SECRET = `whsec_${Buffer.from("0123456789abcdef0123456789abcdef").toString("base64")}`;
 const TOKEN = "qX7vR2mK8wZ4";
@@ -27,7 +28,7 @@ describe.skipIf(redis === undefined)("syncs beside a worker", () => {
   let worker: Traceload;
   let receiver: Receiver;
   let hookStatus = 204;
-  let failed = false;
+  const { step, failed } = makeSteps(90_000);
   beforeAll(async () => {
     scene = await openLongScene("sync-workers");
     receiver = await startReceiver((response) => void response.writeHead(hookStatus).end());
@@ -38,18 +39,7 @@ describe.skipIf(redis === undefined)("syncs beside a worker", () => {
     worker = stage.startWorker(env, "--sync-report-dir=left");
     await worker.until(() => worker.stderr().includes("serving runs"));
   }, 60_000);
-  afterAll(() => scene.close({ failed }));
-  const step = (name: string, act: () => Promise<void>) =>
-    test(
-      name,
-      async () => {
-        const before = failed;
-        failed = true;
-        await act();
-        failed = before;
-      },
-      90_000,
-    );
+  afterAll(() => scene.close({ failed: failed() }));
   /** Looks at what the worker said, for every look into the history is a command. */
   const said = (text: RegExp, times = 1) =>
     worker.until(() => [...worker.stderr().matchAll(new RegExp(text, "g"))].length >= times);

@@ -9,7 +9,7 @@ import type {
   NotifyPolicy,
   RowAllowance,
 } from "../../core/notices.ts";
-import { rowsRead, type RunState, type StatusCounts } from "../../core/status.ts";
+import { rowsLeftBehind, rowsRead, type RunState, type StatusCounts } from "../../core/status.ts";
 import type { Run } from "../../core/store.ts";
 import { counted } from "../../core/counted.ts";
 
@@ -116,7 +116,7 @@ function judgeRun(
     return { now: "failing", reasons: ["the next tick came due before the run had ended, once more"] };
   if (!isFinished(state)) return { now: undefined, reasons: [] };
   const read = rowsRead(counts);
-  const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed - pending;
+  const lost = rowsLeftBehind(counts) - pending;
   const failures: string[] = [];
   if (isMore(lost, read, policy.failed)) failures.push(`${counted(lost, "row")} of ${read} did not make it`);
   for (const { datasetGroupId, publication } of verdicts) {

@@ -1,6 +1,7 @@
 /** Whether a finished run's draft may be published. Pure: the run's policy, what became of its rows, the verdict. */
 import type { Run, Verdict } from "../../core/store.ts";
 import { counted } from "../../core/counted.ts";
+import { rowsLeftBehind } from "../../core/status.ts";
 
 /** When the drafts of a run are published. */
 export const PUBLISH_WHEN = ["never", "if-clean", "always"] as const;
@@ -27,7 +28,7 @@ export function publishRefusal(
   if (when === "never") return "it was not asked for (--publish)";
   if (verdict.kind === "other-writer") return verdict.reason ?? "another writer was seen";
   if (when === "always") return undefined;
-  const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
+  const lost = rowsLeftBehind(counts);
   if (counts.unknown > 0)
     return `${counted(counts.unknown, "row")} of the run ${isOrAre(counts.unknown)} unknown`;
   if (lost > 0) return `${counted(lost, "row")} of the run did not make it`;

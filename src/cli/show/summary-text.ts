@@ -1,5 +1,5 @@
 /** The end of a run on one screen: did every row land exactly once, what needs a person, what to type next. */
-import { ROW_STATUSES } from "../../core/status.ts";
+import { ROW_STATUSES, rowsAnswered, rowsLeftBehind } from "../../core/status.ts";
 import { mayBeTwice } from "../../core/warnings.ts";
 import type { RunState } from "../../core/status.ts";
 import type { RunSummary } from "../../report/summary.ts";
@@ -99,7 +99,7 @@ function verdict(summary: RunSummary): Verdict {
 }
 
 function finishedVerdict({ counts, warnings, drafts }: RunSummary): Verdict {
-  const lost = counts.invalid + counts.rejected + counts.failed + counts.unprocessed;
+  const lost = rowsLeftBehind(counts);
   const landed = counts.added + counts.duplicate;
   const twice = mayBeTwice(warnings);
   const differs = drafts.some(({ verdict }) => verdict === "other-writer");
@@ -204,7 +204,7 @@ function factLines(summary: RunSummary, colors: Colors): string[] {
   const { limitPerSecond, achievedPerSecond } = rate;
   const limit = limitPerSecond === null ? "no limit" : `limit ${formatRate(limitPerSecond)}`;
   // Who writes a report again, or conducts a run that others send, has seen no rate.
-  const isSent = counts.added + counts.rejected + counts.failed + counts.unknown > 0;
+  const isSent = rowsAnswered(counts) > 0;
   const unseen = isSent ? limit : "nothing sent";
   const pace = achievedPerSecond === null ? unseen : `${formatRate(achievedPerSecond)}, ${limit}`;
   const facts: [string, string][] = [
